@@ -1,0 +1,6 @@
+//! Plain async Rust that survives anything.
+
+pub mod environment;
+pub mod protocol;
+pub mod service;
+pub mod workflow;
