@@ -1,1 +1,3 @@
-//! To be written.
+//! The embedded engine.
+pub mod service;
+mod store;

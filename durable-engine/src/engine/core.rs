@@ -1,0 +1,417 @@
+//! What all parts of an engine share, and the one way in which an execution is changed: lock it, apply the
+//! rules, queue the write while it is locked, answer after the commit.
+
+use std::{
+    hash::Hasher,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use durable_runtime::{
+    environment::{Clock, Options},
+    protocol::{ErrorObject, InvocationOutput, Timestamp},
+    workflow::SharedWorkflow,
+};
+use rustc_hash::FxHashMap;
+use siphasher::sip::SipHasher13;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use uuid::Uuid;
+
+use super::{
+    live::{LiveExecutions, Slot},
+    progress::Watchers,
+};
+use crate::{
+    host::{self, Begun},
+    scheduler::Bell,
+    service::{Execution, ExecutionKey, PageLimit, ParentLink, ChildOutcome},
+    store::{Guard, Store, StoreError, Write, WritePart},
+};
+
+/// Where the engine is in its own life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Invocations begin and run.
+    Running,
+    /// No invocation begins any more; the running ones may end.
+    Draining,
+    /// Nothing runs any more.
+    Stopped,
+}
+
+/// What all parts of an engine share.
+pub(crate) struct Core {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) driver_options: Options,
+    pub(crate) page_limit: PageLimit,
+    pub(crate) default_timeout_seconds: u64,
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) live: Arc<LiveExecutions>,
+    pub(crate) watchers: Watchers,
+    /// By function name, in order of registration.
+    pub(crate) workflows: RwLock<FxHashMap<Arc<str>, SharedWorkflow>>,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    nonces: Nonces,
+}
+
+/// Numbers that nobody can guess, without asking the system for each one.
+struct Nonces {
+    key: (u64, u64),
+    count: AtomicU64,
+}
+
+impl Nonces {
+    fn new() -> Self {
+        Self { key: Uuid::new_v4().as_u64_pair(), count: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
+        hasher.write_u64(self.count.fetch_add(1, Ordering::Relaxed));
+        hasher.finish()
+    }
+}
+
+/// The right to run one invocation.
+pub(crate) struct Permit {
+    permit: Option<OwnedSemaphorePermit>,
+    slots: Arc<Semaphore>,
+    bell: Arc<Bell>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let was_full = self.slots.available_permits() == 0;
+        drop(self.permit.take());
+        if was_full {
+            self.bell.ring();
+        }
+    }
+}
+
+/// Everything that a [`Core`] is made of.
+pub(crate) struct CoreParts {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) driver_options: Options,
+    pub(crate) page_limit: PageLimit,
+    pub(crate) default_timeout_seconds: u64,
+    pub(crate) max_concurrent_invocations: usize,
+}
+
+impl Core {
+    pub(crate) fn new(parts: CoreParts) -> Self {
+        Self {
+            store: parts.store,
+            clock: parts.clock,
+            driver_options: parts.driver_options,
+            page_limit: parts.page_limit,
+            default_timeout_seconds: parts.default_timeout_seconds,
+            phase: watch::Sender::new(Phase::Running),
+            bell: Arc::new(Bell::new()),
+            live: Arc::new(LiveExecutions::default()),
+            watchers: Watchers::default(),
+            workflows: RwLock::default(),
+            slots: Arc::new(Semaphore::new(parts.max_concurrent_invocations.clamp(1, Semaphore::MAX_PERMITS))),
+            runtime: tokio::runtime::Handle::current(),
+            nonces: Nonces::new(),
+        }
+    }
+
+    pub(crate) fn nonce(&self) -> u64 {
+        self.nonces.next()
+    }
+
+    pub(crate) fn slots_free(&self) -> usize {
+        self.slots.available_permits()
+    }
+
+    /// The names of the registered functions.
+    pub(crate) fn functions(&self) -> Vec<Arc<str>> {
+        let workflows = self.workflows.read().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<_> = workflows.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(crate) fn workflow(&self, function: &str) -> Option<(Arc<str>, SharedWorkflow)> {
+        let workflows = self.workflows.read().unwrap_or_else(PoisonError::into_inner);
+        workflows.get_key_value(function).map(|(name, workflow)| (Arc::clone(name), Arc::clone(workflow)))
+    }
+
+    fn permit(&self) -> Option<Permit> {
+        let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+        Some(Permit { permit: Some(permit), slots: Arc::clone(&self.slots), bell: Arc::clone(&self.bell) })
+    }
+
+    /// Changes an execution by `act` and queues the write of what changed; `None` when there is no such
+    /// execution. The result must not be told to anybody before the commit.
+    pub(crate) async fn change<T>(
+        self: &Arc<Self>,
+        key: ExecutionKey,
+        act: impl FnOnce(&mut Execution, Timestamp, &mut Batch<'_>) -> T,
+    ) -> Result<Option<(T, Commit)>, StoreError> {
+        loop {
+            let Some(slot) = self.live.get(key, &*self.store).await? else { return Ok(None) };
+            // Void: a write failed in the meantime. The next round reads the execution again.
+            let Some(mut execution) = slot.lock() else { continue };
+            return Ok(Some(self.change_locked(&slot, &mut execution, act)));
+        }
+    }
+
+    /// As [`Self::change`], for an execution that is locked already.
+    pub(crate) fn change_locked<T>(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        execution: &mut Execution,
+        act: impl FnOnce(&mut Execution, Timestamp, &mut Batch<'_>) -> T,
+    ) -> (T, Commit) {
+        let mut batch = Batch { core: self, now: self.clock.now(), parts: Vec::with_capacity(1), effects: Effects::default(), permit: None };
+        let result = act(execution, batch.now, &mut batch);
+        batch.add(slot, execution);
+        (result, batch.submit())
+    }
+
+    /// Looks at an execution that is due: fires its timers, begins its invocation, tells its parent.
+    pub(crate) async fn wake(self: &Arc<Self>, key: ExecutionKey) -> Result<Commit, StoreError> {
+        let woken = self.change(key, |execution, now, _| {
+            execution.fire_due(now);
+            execution.owed_to_parent()
+        });
+        match woken.await? {
+            Some((Some((parent, outcome)), commit)) => {
+                // The child's own end is durable before its parent hears of it.
+                commit.wait().await?;
+                self.tell_parent(key, parent, outcome).await
+            }
+            Some((None, commit)) => Ok(commit),
+            None => Ok(Commit::nothing()),
+        }
+    }
+
+    /// Completes the parent's operation and notes that in the child, in one transaction.
+    async fn tell_parent(
+        self: &Arc<Self>,
+        child: ExecutionKey,
+        parent: ParentLink,
+        outcome: ChildOutcome,
+    ) -> Result<Commit, StoreError> {
+        let Some(child) = self.live.get(child, &*self.store).await? else { return Ok(Commit::nothing()) };
+        let settle = |batch: &mut Batch<'_>| {
+            if let Some(mut execution) = child.lock() {
+                execution.settle_parent();
+                batch.add(&child, &mut execution);
+            }
+        };
+        let told = self.change(parent.execution, |execution, now, batch| {
+            execution.complete_invoke(&parent.operation, outcome, now);
+            // Locks are always taken from the parent to the child.
+            settle(batch);
+        });
+        if let Some(((), commit)) = told.await? {
+            return Ok(commit);
+        }
+        let mut batch = Batch::new(self);
+        settle(&mut batch);
+        Ok(batch.submit())
+    }
+
+    /// Fires what may fire while an invocation runs: time limits of callbacks and of the execution.
+    pub(crate) fn fire_time_limits(self: &Arc<Self>, slot: &Arc<Slot>) {
+        if let Some(mut execution) = slot.lock() {
+            let ((), _commit) = self.change_locked(slot, &mut execution, |execution, now, _| execution.fire_due(now));
+        }
+    }
+
+    /// Records how an invocation ended. Answers after the commit. `permit` is used for the next invocation when
+    /// that one is owed at once.
+    pub(crate) async fn finish_invocation(
+        self: &Arc<Self>,
+        key: ExecutionKey,
+        id: Uuid,
+        ended: Result<InvocationOutput, ErrorObject>,
+        permit: &mut Option<Permit>,
+    ) -> Result<(), StoreError> {
+        let finished = self.change(key, |execution, now, batch| {
+            batch.permit = permit.take();
+            execution.finish_invocation(id, ended, now);
+        });
+        if let Some(((), commit)) = finished.await? {
+            commit.wait().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the invocations that died with an earlier process, for one function.
+    pub(crate) async fn recover(self: &Arc<Self>, function: Arc<str>) -> Result<(), StoreError> {
+        const CHUNK: usize = 256;
+        let mut after = ExecutionKey::new(0);
+        loop {
+            let keys = self.store.invoking(Arc::clone(&function), after, CHUNK).await?;
+            let Some(last) = keys.last().copied() else { return Ok(()) };
+            after = last;
+            let mut commits = Vec::with_capacity(keys.len());
+            for key in keys {
+                let recovered = self.change(key, |execution, now, _| {
+                    // Those that began in this process are no business of the recovery.
+                    if !execution.is_hosted() {
+                        execution.recover(now);
+                    }
+                });
+                commits.extend(recovered.await?.map(|((), commit)| commit));
+            }
+            for commit in commits {
+                commit.wait().await?;
+            }
+        }
+    }
+
+    /// Ready once every write queued so far is committed.
+    pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        self.store.write(Write { parts: Vec::new(), done: Box::new(move |result| drop(sender.send(result))) });
+        receiver.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Ends everything at once, as a crash would. What was acknowledged is durable.
+    pub(crate) fn halt(&self) {
+        self.phase.send_replace(Phase::Stopped);
+        self.store.close();
+        self.watchers.close();
+    }
+}
+
+/// Changes of one or more locked executions, on their way to one write.
+pub(crate) struct Batch<'c> {
+    core: &'c Arc<Core>,
+    pub(crate) now: Timestamp,
+    parts: Vec<WritePart>,
+    effects: Effects,
+    /// A slot to run in that the caller gives up.
+    pub(crate) permit: Option<Permit>,
+}
+
+/// What happens once the write is durable.
+#[derive(Default)]
+struct Effects {
+    begun: Vec<Begun>,
+    due: Vec<Timestamp>,
+    ended: Vec<ExecutionKey>,
+    progress: Vec<super::Progress>,
+}
+
+impl<'c> Batch<'c> {
+    pub(crate) fn new(core: &'c Arc<Core>) -> Self {
+        Self { core, now: core.clock.now(), parts: Vec::with_capacity(1), effects: Effects::default(), permit: None }
+    }
+
+    /// Adds what changed in an execution, which stays locked until [`Self::submit`]. Begins its invocation if
+    /// one is owed and there is room to run it.
+    pub(crate) fn add(&mut self, slot: &Arc<Slot>, execution: &mut Execution) {
+        self.begin(slot, execution);
+        let changes = execution.take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        if let Some(record) = &changes.record {
+            self.effects.due.extend(record.due_at.filter(|at| at.as_millis() > 0));
+            if record.status.is_terminal() {
+                self.effects.ended.push(record.key);
+            }
+        }
+        if !changes.events.is_empty() && self.core.watchers.is_watched() {
+            super::progress::describe(execution.record(), &changes.events, &mut self.effects.progress);
+        }
+        if !changes.operations.is_empty() && execution.is_hosted() {
+            // A new callback may have a time limit before all others.
+            slot.rearm();
+        }
+        self.parts.push(WritePart { changes, guard: Arc::clone(slot) as Arc<dyn Guard> });
+    }
+
+    fn begin(&mut self, slot: &Arc<Slot>, execution: &mut Execution) {
+        if !execution.owes_invocation(self.now) || *self.core.phase.borrow() != Phase::Running {
+            return;
+        }
+        let Some((_, workflow)) = self.core.workflow(&execution.record().function) else { return };
+        let Some(permit) = self.permit.take().or_else(|| self.core.permit()) else { return };
+        let id = Uuid::new_v4();
+        let input = execution.begin_invocation(id, self.core.page_limit, self.now);
+        self.effects.begun.push(Begun { slot: Arc::clone(slot), id, input, workflow, permit });
+    }
+
+    /// Queues the write. The executions inside must still be locked, so that writes are queued in the order of
+    /// the changes.
+    pub(crate) fn submit(self) -> Commit {
+        let Self { core, parts, effects, permit, .. } = self;
+        if parts.is_empty() {
+            return Commit::nothing();
+        }
+        let (sender, receiver) = oneshot::channel();
+        let core_after = Arc::clone(core);
+        let done = move |result: Result<(), StoreError>| {
+            drop(permit);
+            match &result {
+                Ok(()) => effects.apply(&core_after),
+                Err(StoreError::Closed | StoreError::NameTaken) => drop(effects),
+                Err(_) => {
+                    drop(effects);
+                    ring_later(&core_after);
+                }
+            }
+            // Nobody listens when the caller went away; the write counts all the same.
+            let _ = sender.send(result);
+        };
+        core.store.write(Write { parts, done: Box::new(done) });
+        Commit { receiver: Some(receiver) }
+    }
+}
+
+impl Effects {
+    fn apply(self, core: &Arc<Core>) {
+        for begun in self.begun {
+            core.runtime.spawn(host::run(Arc::clone(core), begun));
+        }
+        for at in self.due {
+            core.bell.ring_for(at);
+        }
+        core.watchers.publish(self.progress);
+        for key in self.ended {
+            core.watchers.ended(key);
+        }
+    }
+}
+
+/// A write failed, so what the store has on record as due may not be in anybody's hands any more.
+fn ring_later(core: &Arc<Core>) {
+    let bell = Arc::clone(&core.bell);
+    core.runtime.spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        bell.ring();
+    });
+}
+
+/// A write on its way.
+#[must_use = "nothing may be told before the commit"]
+pub(crate) struct Commit {
+    receiver: Option<oneshot::Receiver<Result<(), StoreError>>>,
+}
+
+impl Commit {
+    pub(crate) const fn nothing() -> Self {
+        Self { receiver: None }
+    }
+
+    /// Ready after the commit. False when there was nothing to write.
+    pub(crate) async fn wait(self) -> Result<bool, StoreError> {
+        match self.receiver {
+            Some(receiver) => receiver.await.unwrap_or(Err(StoreError::Closed)).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}

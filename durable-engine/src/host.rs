@@ -1,0 +1,113 @@
+//! Runs workflows in this process: one tokio task for each invocation.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use durable_runtime::{
+    environment::Environment,
+    protocol::{ErrorObject, InvocationInput, InvocationOutput},
+    service::BoxFuture,
+    workflow::{InvocationError, SharedWorkflow},
+};
+use uuid::Uuid;
+
+use crate::{
+    engine::{Core, Permit, Phase, ServiceFace, Slot},
+    service::RUNTIME_EXIT_ERROR,
+    store::StoreError,
+};
+
+/// How long to wait before the end of an invocation is written again, after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// An invocation whose beginning is durable.
+pub(crate) struct Begun {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) id: Uuid,
+    pub(crate) input: InvocationInput,
+    pub(crate) workflow: SharedWorkflow,
+    pub(crate) permit: Permit,
+}
+
+/// Runs an invocation to its end and records how it ended. Dropped half-way when the engine stops: the
+/// execution then goes on after the next start of the engine, as after a crash.
+pub(crate) async fn run(core: Arc<Core>, begun: Begun) {
+    let Begun { slot, id, input, workflow, permit } = begun;
+    let environment = Environment {
+        service: Arc::new(ServiceFace(Arc::clone(&core))),
+        clock: Arc::clone(&core.clock),
+        options: core.driver_options.clone(),
+    };
+    let mut invocation: BoxFuture<'static, _> =
+        Box::pin(catch_panic(Box::pin(async move { workflow.invoke(input, environment).await })));
+    let mut phase = core.phase.subscribe();
+    let ended = loop {
+        let due = slot.next_due();
+        let time_limit = async {
+            match due {
+                Some(moment) => core.clock.sleep_until(moment).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // The stop first: user code must not be polled again after it.
+            biased;
+            _ = phase.wait_for(|phase| *phase == Phase::Stopped) => return,
+            ended = &mut invocation => break ended,
+            () = slot.rearmed() => {}
+            () = time_limit => core.fire_time_limits(&slot),
+        }
+    };
+    drop(invocation);
+    let key = slot.key();
+    drop(slot);
+    record_end(&core, key, id, ended, permit).await;
+}
+
+async fn record_end(
+    core: &Arc<Core>,
+    key: crate::service::ExecutionKey,
+    id: Uuid,
+    ended: Result<InvocationOutput, ErrorObject>,
+    permit: Permit,
+) {
+    let mut permit = Some(permit);
+    loop {
+        match core.finish_invocation(key, id, ended.clone(), &mut permit).await {
+            Ok(()) | Err(StoreError::Closed) => return,
+            Err(error) => {
+                tracing::error!(%error, "the end of an invocation could not be written; it is written again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Runs `invocation`; a panic ends it as the death of a process would.
+async fn catch_panic(
+    mut invocation: BoxFuture<'static, Result<InvocationOutput, InvocationError>>,
+) -> Result<InvocationOutput, ErrorObject> {
+    std::future::poll_fn(move |context| {
+        let poll = || Pin::new(&mut invocation).poll(context);
+        match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(ended)) => {
+                Poll::Ready(ended.map_err(|error| ErrorObject::new("InvocationError", error.message)))
+            }
+            Err(panic) => {
+                let message = panic
+                    .downcast_ref::<&str>()
+                    .map(|text| (*text).to_owned())
+                    .or_else(|| panic.downcast_ref::<String>().cloned())
+                    .unwrap_or_else(|| "no message".to_owned());
+                Poll::Ready(Err(ErrorObject::new(RUNTIME_EXIT_ERROR, format!("The invocation panicked: {message}"))))
+            }
+        }
+    })
+    .await
+}

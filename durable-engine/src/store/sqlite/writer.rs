@@ -1,0 +1,164 @@
+//! The only thread that writes. What queued while it was syncing shares its next transaction.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::JoinHandle,
+};
+
+use rusqlite::Connection;
+
+use super::encode::EncodedChanges;
+use crate::store::{Counters, StoreError, Write};
+
+/// Writes in one transaction. Bounds how long the first one waits for its answer.
+const LARGEST_GROUP: usize = 512;
+
+pub(super) struct Writer {
+    /// `None` once closed.
+    queue: Mutex<Option<Sender<Request>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    counted: Arc<Counted>,
+}
+
+#[derive(Default)]
+struct Counted {
+    writes: AtomicU64,
+    commits: AtomicU64,
+}
+
+struct Request {
+    rows: Vec<EncodedChanges>,
+    write: Write,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+        let (sender, receiver) = channel();
+        let counted = Arc::new(Counted::default());
+        let thread = std::thread::Builder::new().name("durable-writer".into()).spawn({
+            let counted = Arc::clone(&counted);
+            move || run(&connection, &receiver, &counted)
+        })?;
+        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)), counted })
+    }
+
+    pub(super) fn write(&self, mut write: Write) {
+        let mut rows = Vec::with_capacity(write.parts.len());
+        for part in &mut write.parts {
+            let changes = part.changes.take();
+            match EncodedChanges::encode(changes) {
+                Ok(encoded) => rows.push(encoded),
+                Err(error) => return write.answer(Err(error)),
+            }
+        }
+        // New executions first: their names are what can be refused, before anything else is written.
+        rows.sort_by_key(|encoded| !encoded.is_created());
+        let request = Request { rows, write };
+        let refused = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(queue) => queue.send(request).err().map(|refused| refused.0),
+            None => Some(request),
+        };
+        if let Some(request) = refused {
+            request.write.answer(Err(StoreError::Closed));
+        }
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        Counters {
+            writes: self.counted.writes.load(Ordering::Relaxed),
+            commits: self.counted.commits.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Commits and answers what is queued, then ends the thread and closes the database.
+    pub(super) fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+            && thread.join().is_err()
+        {
+            tracing::error!("the database's writer thread panicked");
+        }
+    }
+}
+
+fn run(connection: &Connection, queue: &Receiver<Request>, counted: &Counted) {
+    let mut group = Vec::with_capacity(LARGEST_GROUP);
+    while let Ok(first) = queue.recv() {
+        group.push(first);
+        group.extend(queue.try_iter().take(LARGEST_GROUP - 1));
+        commit_group(connection, &mut group, counted);
+    }
+}
+
+/// Commits the group and answers each of its writes.
+fn commit_group(connection: &Connection, group: &mut Vec<Request>, counted: &Counted) {
+    let mut verdicts = Vec::with_capacity(group.len());
+    match commit(connection, group, &mut verdicts) {
+        Ok(()) => {
+            let written = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
+            if written > 0 {
+                counted.commits.fetch_add(1, Ordering::Relaxed);
+                counted.writes.fetch_add(written as u64, Ordering::Relaxed);
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, writes = group.len(), "a commit failed; its executions are read back from the database");
+            if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+                tracing::error!("the failed transaction could not be rolled back");
+            }
+            verdicts.clear();
+            verdicts.resize(group.len(), Err(error));
+        }
+    }
+    for (request, verdict) in group.drain(..).zip(verdicts) {
+        request.write.answer(verdict);
+    }
+}
+
+/// Runs the group in one transaction. `verdicts` gets one entry for each request; the transaction's own
+/// failure is the function's error.
+fn commit(
+    connection: &Connection,
+    group: &[Request],
+    verdicts: &mut Vec<Result<(), StoreError>>,
+) -> Result<(), StoreError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for request in group {
+        verdicts.push(match write_rows(connection, request) {
+            Err(error @ StoreError::Database(_)) => return Err(error),
+            refused_or_written => refused_or_written,
+        });
+    }
+    execute(connection, "COMMIT")
+}
+
+fn write_rows(connection: &Connection, request: &Request) -> Result<(), StoreError> {
+    if request.write.is_void() {
+        return Err(StoreError::Void);
+    }
+    // One new execution can be refused before it has written anything. Only several ones need a way back.
+    let needs_savepoint = request.rows.len() > 1;
+    if needs_savepoint {
+        execute(connection, "SAVEPOINT one_write")?;
+    }
+    let written = request.rows.iter().try_for_each(|rows| rows.execute(connection));
+    if needs_savepoint {
+        if written.is_err() {
+            execute(connection, "ROLLBACK TO one_write")?;
+        }
+        execute(connection, "RELEASE one_write")?;
+    }
+    written
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    let run = || connection.prepare_cached(sql)?.execute([]);
+    run().map(drop).map_err(StoreError::database)
+}

@@ -1,0 +1,445 @@
+//! Runs one invocation: polls the body, flushes batches, suspends or finishes.
+//!
+//! The driver is the only owner of the token and of every call; an operation's future owns nothing that must
+//! survive its drop. Suspension is decided here, at quiescence: nothing runnable, no step body running, no
+//! update queued or in flight.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::{
+    codec::Outcome,
+    core::{Core, Fatal, RemoteWork, mismatch},
+    environment::{DivergencePolicy, Environment},
+    operations::{attempt::panic_message, settle::fit_error},
+    protocol::{
+        ErrorObject, ExecutionState, InvocationInput, InvocationOutput, Operation, OperationAction, OperationId,
+        OperationType, OperationUpdate, Payload, Timestamp, limits,
+    },
+    scope::{Cx, Run},
+    service::{BoxFuture, CheckpointRequest, CheckpointResponse, ServiceError, StateRequest, Verdict},
+    task::{DriverWake, Task},
+    workflow::InvocationError,
+};
+
+/// What the body of an execution is given and gives.
+pub(crate) type RootBody = BoxFuture<'static, Result<Outcome, ErrorObject>>;
+
+/// Runs one invocation. `body` makes the root future from the input, in the root context.
+pub(crate) async fn drive(
+    input: InvocationInput,
+    environment: Environment,
+    body: impl FnOnce(Option<&Payload>) -> Result<RootBody, ErrorObject> + Send,
+) -> Result<InvocationOutput, InvocationError> {
+    let arn: Arc<str> = input.durable_execution_arn.into();
+    let state = input.initial_execution_state;
+    let operations = match all_pages(&environment, &arn, &input.checkpoint_token, state).await {
+        Ok(operations) => operations,
+        Err(error) => return refused(&error),
+    };
+    let (execution, operations) = split_execution(&arn, operations);
+    let payload = execution.and_then(|execution| execution.execution_details?.input_payload);
+
+    let wake = Arc::new(DriverWake::default());
+    let task = Task::root(Arc::clone(&wake));
+    let core = Core::new(operations);
+    let run = Run::new(
+        core,
+        Arc::clone(&environment.clock),
+        environment.options.clone(),
+        Arc::clone(&arn),
+        Arc::clone(&task),
+    );
+    let ticket = run.core().register_task(&task);
+    let cx = Cx::root(Arc::clone(&run));
+    let body = match cx.enter(|| catch_unwind(AssertUnwindSafe(|| body(payload.as_ref())))) {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => return Ok(InvocationOutput::Failed { error: Some(error) }),
+        Err(panic) => return Ok(InvocationOutput::Failed { error: Some(panicked(&*panic)) }),
+    };
+    let mut driver = Driver {
+        body: Some(Box::pin(cx.scope(body))),
+        token: input.checkpoint_token,
+        call: None,
+        alarm: None,
+        backoff: FIRST_REFRESH,
+        outcome: None,
+        result_checkpointed: false,
+        environment,
+        wake,
+        run,
+    };
+    let output = std::future::poll_fn(|context| driver.poll(context)).await;
+    driver.run.core().unregister_task(ticket);
+    output
+}
+
+/// A callback or an invoke has no time of its own: while a step runs, the service is asked after 1 s, then
+/// less and less often, as AWS's SDKs do.
+const FIRST_REFRESH: Duration = Duration::from_secs(1);
+const SLOWEST_REFRESH: Duration = Duration::from_secs(10);
+/// How often a body that keeps waking itself is polled before the executor gets its turn.
+const POLLS_IN_A_ROW: usize = 32;
+
+type Call = BoxFuture<'static, Result<(Option<String>, Vec<Operation>), ServiceError>>;
+
+struct Driver {
+    /// Gone once it has ended.
+    body: Option<Pin<Box<dyn Future<Output = Result<Outcome, ErrorObject>> + Send>>>,
+    token: String,
+    call: Option<Call>,
+    alarm: Option<Alarm>,
+    backoff: Duration,
+    outcome: Option<Outcome>,
+    result_checkpointed: bool,
+    environment: Environment,
+    wake: Arc<DriverWake>,
+    run: Arc<Run>,
+}
+
+/// A time at which the driver has something to do although nothing woke it.
+struct Alarm {
+    at: Timestamp,
+    purpose: Purpose,
+    sleep: BoxFuture<'static, ()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Send what is queued, so that a long step becomes visible.
+    Flush,
+    /// Ask the service what has become due.
+    Refresh,
+}
+
+type Output = Result<InvocationOutput, InvocationError>;
+
+impl Driver {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Output> {
+        self.wake.set(context.waker());
+        for _ in 0..POLLS_IN_A_ROW {
+            if let Some(output) = self.poll_call(context) {
+                return Poll::Ready(output);
+            }
+            self.poll_body();
+            if let Some(output) = self.end_by_fatal() {
+                return output.map_or(Poll::Pending, Poll::Ready);
+            }
+            if self.run.root_task.is_woken() {
+                continue;
+            }
+            if self.call.is_none() {
+                match self.next_move() {
+                    Move::Again => continue,
+                    Move::Sleep => {}
+                    Move::End(output) => return Poll::Ready(output),
+                }
+            }
+            if self.call.is_some() && self.poll_in_flight(context) {
+                continue;
+            }
+            if self.poll_alarm(context) {
+                continue;
+            }
+            return Poll::Pending;
+        }
+        // The body keeps waking itself. Let the executor run other tasks, then go on.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes the answer of the call in flight, if it has come.
+    fn poll_call(&mut self, context: &mut Context<'_>) -> Option<Output> {
+        let call = self.call.as_mut()?;
+        let Poll::Ready(answer) = call.as_mut().poll(context) else { return None };
+        self.call = None;
+        match answer {
+            Ok((token, operations)) => {
+                // Without a new token the last one stays valid, as after the call that ends the execution.
+                if let Some(token) = token.filter(|token| !token.is_empty()) {
+                    self.token = token;
+                }
+                let mut core = self.run.core();
+                core.absorb(operations);
+                core.acknowledge();
+                None
+            }
+            Err(error) => Some(refused(&error)),
+        }
+    }
+
+    /// Polls a call that was just made; true when it is worth another round at once.
+    fn poll_in_flight(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(call) = self.call.as_mut() else { return false };
+        match call.as_mut().poll(context) {
+            Poll::Pending => false,
+            Poll::Ready(answer) => {
+                self.call = Some(Box::pin(std::future::ready(answer)));
+                true
+            }
+        }
+    }
+
+    fn poll_body(&mut self) {
+        let Some(body) = self.body.as_mut() else { return };
+        if !self.run.root_task.take_wake() {
+            return;
+        }
+        let waker = self.run.root_task.waker();
+        let mut context = Context::from_waker(&waker);
+        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut context))) {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(Ok(outcome))) => {
+                self.body = None;
+                self.outcome = Some(outcome);
+            }
+            Ok(Poll::Ready(Err(error))) => self.run.core().fail(Fatal::Fail(error)),
+            Err(panic) => self.run.core().fail(Fatal::Fail(panicked(&*panic))),
+        }
+    }
+
+    /// A fatal condition beats every other outcome: what is queued is flushed, then the execution fails.
+    fn end_by_fatal(&mut self) -> Option<Option<Output>> {
+        let fatal = self.run.core().fatal().cloned()?;
+        // Cancels everything that runs.
+        self.body = None;
+        self.outcome = None;
+        match fatal {
+            Fatal::Diverged(error) => {
+                self.run.core().outbox.discard();
+                Some(Some(match self.environment.options.on_divergence {
+                    DivergencePolicy::Fail => Ok(InvocationOutput::Failed { error: Some(error) }),
+                    DivergencePolicy::RetryInvocation => Err(InvocationError { message: error.to_string() }),
+                }))
+            }
+            Fatal::Fail(_) if self.call.is_some() || !self.run.core().outbox.is_empty() => None,
+            Fatal::Fail(error) => Some(Some(Ok(InvocationOutput::Failed { error: Some(fit_error(error)) }))),
+        }
+    }
+
+    /// What to do now that the body is at rest and no call is in flight.
+    fn next_move(&mut self) -> Move {
+        let ended = self.body.is_none();
+        let mut core = self.run.core();
+        if !core.effects_allowed() && core.fatal().is_none() {
+            let unreached = core.history.unclaimed().map(|operation| mismatch::unreached(operation, core.outbox.first()));
+            match unreached {
+                Some(error) => core.fail(Fatal::Diverged(error)),
+                None => core.allow_effects(),
+            }
+            return Move::Again;
+        }
+        let steps_running = core.steps_running > 0;
+        let flush = core.outbox.has_urgent() || (!core.outbox.is_empty() && (ended || !steps_running));
+        if flush {
+            let updates = core.outbox.take_batch();
+            drop(core);
+            self.checkpoint(updates);
+            return Move::Again;
+        }
+        if ended {
+            drop(core);
+            return self.finish();
+        }
+        let work = core.remote_work();
+        let lazy_updates = !core.outbox.is_empty();
+        let foreign = core.awaits_something_unrecorded();
+        drop(core);
+        let now = self.environment.clock.now();
+        if steps_running {
+            self.arm(now, work, lazy_updates);
+            return Move::Sleep;
+        }
+        // Quiescence: only the service can make this execution go on.
+        if foreign {
+            return self.fail(unrecorded());
+        }
+        if work.is_none() {
+            return self.fail(stuck());
+        }
+        match work.due {
+            Some(due) if due <= now.after(self.environment.options.wait_in_process) => {
+                self.arm(now, RemoteWork { due: Some(due), untimed: false }, false);
+                Move::Sleep
+            }
+            _ => Move::End(Ok(InvocationOutput::Pending)),
+        }
+    }
+
+    fn fail(&self, error: ErrorObject) -> Move {
+        self.run.core().fail(Fatal::Fail(error));
+        Move::Again
+    }
+
+    fn finish(&mut self) -> Move {
+        let unreached =
+            self.run.core().history.unclaimed().map(|operation| mismatch::unreached(operation, None));
+        if let Some(error) = unreached {
+            self.run.core().fail(Fatal::Diverged(error));
+            return Move::Again;
+        }
+        match self.outcome.take() {
+            Some(Outcome::Succeeded(Some(payload))) if payload.len() > limits::INVOCATION_RESULT => {
+                self.outcome = Some(Outcome::Succeeded(Some(Payload::from(""))));
+                if !self.result_checkpointed {
+                    self.result_checkpointed = true;
+                    let id = OperationId::new("execution-result");
+                    let mut update =
+                        OperationUpdate::new(id, OperationType::Execution, OperationAction::Succeed);
+                    update.payload = Some(payload);
+                    self.checkpoint(vec![update]);
+                }
+                Move::Again
+            }
+            Some(Outcome::Succeeded(result)) => Move::End(Ok(InvocationOutput::Succeeded { result })),
+            Some(Outcome::Failed(error)) => {
+                Move::End(Ok(InvocationOutput::Failed { error: Some(fit_error(error)) }))
+            }
+            None => Move::Sleep,
+        }
+    }
+
+    /// Begins a checkpoint call; no updates at all ask for a refresh.
+    fn checkpoint(&mut self, updates: Vec<OperationUpdate>) {
+        self.alarm = None;
+        let service = Arc::clone(&self.environment.service);
+        let environment = self.environment.clone();
+        let arn = Arc::clone(&self.run.arn);
+        let request = CheckpointRequest {
+            durable_execution_arn: arn.to_string(),
+            checkpoint_token: self.token.clone(),
+            updates,
+            client_token: None,
+        };
+        self.call = Some(Box::pin(async move {
+            let CheckpointResponse { checkpoint_token, new_execution_state } = service.checkpoint(request).await?;
+            let operations = match (&checkpoint_token, new_execution_state.marker()) {
+                (Some(token), Some(_)) => all_pages(&environment, &arn, token, new_execution_state).await?,
+                _ => new_execution_state.operations,
+            };
+            Ok((checkpoint_token, operations))
+        }));
+    }
+
+    /// Sets the alarm for the earliest thing that time will bring while steps run.
+    fn arm(&mut self, now: Timestamp, work: RemoteWork, lazy_updates: bool) {
+        let options = &self.environment.options;
+        let polling = work.untimed.then(|| now.after(self.backoff));
+        let refresh = match (work.due, polling) {
+            (Some(due), Some(polling)) => Some(due.min(polling)),
+            (due, polling) => due.or(polling),
+        };
+        let flush = lazy_updates.then(|| now.after(options.linger));
+        let wanted = match (refresh, flush) {
+            (Some(refresh), Some(flush)) if flush < refresh => Some((flush, Purpose::Flush)),
+            (None, Some(flush)) => Some((flush, Purpose::Flush)),
+            (Some(refresh), _) => Some((refresh, Purpose::Refresh)),
+            (None, None) => None,
+        };
+        let Some((at, purpose)) = wanted else { return self.alarm = None };
+        // An alarm that rings earlier stays: "linger" counts from the first queued update.
+        if self.alarm.as_ref().is_none_or(|alarm| alarm.at > at || (alarm.purpose != purpose && alarm.at <= now)) {
+            self.alarm = Some(Alarm { at, purpose, sleep: self.environment.clock.sleep_until(at) });
+        }
+    }
+
+    /// Acts when the alarm rings; true when there is something to do at once.
+    fn poll_alarm(&mut self, context: &mut Context<'_>) -> bool {
+        if self.call.is_some() {
+            return false;
+        }
+        let Some(alarm) = self.alarm.as_mut() else { return false };
+        if alarm.sleep.as_mut().poll(context).is_pending() {
+            return false;
+        }
+        let purpose = alarm.purpose;
+        self.alarm = None;
+        let updates = self.run.core().outbox.take_batch();
+        if purpose == Purpose::Refresh {
+            self.backoff = (self.backoff * 2).min(SLOWEST_REFRESH);
+        }
+        self.checkpoint(updates);
+        true
+    }
+}
+
+enum Move {
+    /// Something changed; go round again.
+    Again,
+    /// Nothing to do until something wakes the driver.
+    Sleep,
+    End(Output),
+}
+
+/// Reads the rest of a paged state.
+async fn all_pages(
+    environment: &Environment,
+    arn: &str,
+    token: &str,
+    first: ExecutionState,
+) -> Result<Vec<Operation>, ServiceError> {
+    let mut marker = first.marker().map(str::to_owned);
+    let mut operations = first.operations;
+    while let Some(next) = marker {
+        let request = StateRequest {
+            durable_execution_arn: arn.to_owned(),
+            checkpoint_token: token.to_owned(),
+            marker: next,
+        };
+        let page = environment.service.execution_state(request).await?;
+        marker = page.marker().map(str::to_owned);
+        operations.extend(page.operations);
+    }
+    Ok(operations)
+}
+
+/// Takes the execution's own operation out: the one with the ARN's last segment as its id, or any `EXECUTION`.
+fn split_execution(arn: &str, mut operations: Vec<Operation>) -> (Option<Operation>, Vec<Operation>) {
+    let id = arn.rsplit('/').next().unwrap_or(arn);
+    let position = operations
+        .iter()
+        .position(|operation| operation.id.as_str() == id)
+        .or_else(|| operations.iter().position(|operation| operation.operation_type == OperationType::Execution));
+    let execution = position.map(|position| operations.remove(position));
+    (execution, operations)
+}
+
+/// What a refusal of the service means: end the invocation so that it is tried again, or fail the execution.
+fn refused(error: &ServiceError) -> Output {
+    match error.verdict {
+        Verdict::EndInvocation => Err(InvocationError { message: error.to_string() }),
+        Verdict::FailExecution => Ok(InvocationOutput::Failed {
+            error: Some(ErrorObject::new(
+                "CheckpointError",
+                format!("the durable execution service refused a checkpoint: {error}"),
+            )),
+        }),
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> ErrorObject {
+    ErrorObject::new("WorkflowPanicked", format!("the durable execution panicked: {}", panic_message(panic)))
+}
+
+fn unrecorded() -> ErrorObject {
+    ErrorObject::new(
+        "UnrecordedAwait",
+        "[D003] the execution waits for a future that the history doesn't know about, so it could never be \
+         resumed; put it into a `#[durable_step]`, or write the `.await` outside of the macro that hides it",
+    )
+}
+
+fn stuck() -> ErrorObject {
+    ErrorObject::new(
+        "StuckExecution",
+        "[D004] the execution waits for something that will never happen: no step runs, and no wait, retry, \
+         callback or invoke is open at the service; look for a future that is never woken, or a callback \
+         that nobody created",
+    )
+}

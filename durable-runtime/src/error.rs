@@ -1,0 +1,188 @@
+//! The errors that durable operations give to user code.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::ErrorObject;
+
+/// Any error, in a form that survives replay: its type's name, its message and its causes.
+///
+/// Made from every [`std::error::Error`] by `?`, so that a step can return `Result<T, durable_runtime::Error>`
+/// without an error type of its own. For the same reason it does not implement `std::error::Error` itself.
+///
+/// ```
+/// use durable_runtime::Error;
+///
+/// fn parse(text: &str) -> Result<u32, Error> {
+///     Ok(text.parse()?)
+/// }
+///
+/// let error = parse("many").unwrap_err();
+/// assert_eq!(error.kind(), "ParseIntError");
+/// assert_eq!(error.to_string(), "invalid digit found in string");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "durable_runtime::Error")]
+pub struct Error {
+    #[serde(rename = "type")]
+    kind: String,
+    message: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+}
+
+impl Error {
+    /// The serde name that marks this type in a stored error, see [`crate::codec`].
+    pub(crate) const SERDE_NAME: &'static str = "durable_runtime::Error";
+
+    /// An error that says `message`, of type `Error`.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::of_kind("Error", message)
+    }
+
+    /// An error of a named type: the name becomes `ErrorType` on the wire, and retry policies can match it.
+    pub fn of_kind(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind: kind.into(), message: message.into(), causes: Vec::new() }
+    }
+
+    /// The name of the original error's type, without its path.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The messages of the causes, outermost first.
+    pub fn causes(&self) -> impl Iterator<Item = &str> {
+        self.causes.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Error {
+    fn from(error: E) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        Self {
+            kind: short_type_name::<E>(),
+            message: error.to_string(),
+            causes: causes.map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// The last segment of a type's path, without its parameters: stable when a type moves between modules.
+pub(crate) fn short_type_name<T: ?Sized>() -> String {
+    let full = std::any::type_name::<T>();
+    let bare = full.split('<').next().unwrap_or(full);
+    bare.rsplit("::").next().unwrap_or(bare).to_owned()
+}
+
+/// Why a step's attempt ended without an answer of its own.
+///
+/// A step that is `at_most_once` or has a `timeout` needs an error type that can be made from this one: its
+/// caller gets `Err(E::from(interrupted))` when no attempt is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("step `{step}` was interrupted in attempt {attempt}: {reason}")]
+pub struct Interrupted {
+    /// The step's name.
+    pub step: String,
+    /// Which attempt, counted from 1.
+    pub attempt: u32,
+    /// What happened.
+    pub reason: Interruption,
+}
+
+/// What interrupted an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Interruption {
+    /// The process ended while the attempt ran; whether its effect happened is unknown.
+    #[error("the process ended while it ran, so its effect may or may not have happened")]
+    ProcessEnded,
+    /// It ran longer than its `timeout`.
+    #[error("it ran longer than {milliseconds} ms")]
+    TimedOut {
+        /// The limit.
+        milliseconds: u64,
+    },
+    /// It panicked.
+    #[error("it panicked: {message}")]
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+}
+
+/// Why a callback gave no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum CallbackError {
+    /// Nobody completed it in time.
+    #[error("callback `{name}` timed out")]
+    TimedOut {
+        /// The callback's name.
+        name: String,
+    },
+    /// Its heartbeats stopped.
+    #[error("callback `{name}` timed out on heartbeat")]
+    HeartbeatLost {
+        /// The callback's name.
+        name: String,
+    },
+    /// Its sender reported a failure.
+    #[error("{}", error.message())]
+    Failed {
+        /// The callback's name.
+        name: String,
+        /// The sender's error, as it was sent.
+        error: ErrorObject,
+    },
+}
+
+impl CallbackError {
+    /// The callback's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::TimedOut { name } | Self::HeartbeatLost { name } | Self::Failed { name, .. } => name,
+        }
+    }
+}
+
+/// Why an invoked function gave no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum InvokeError {
+    /// It failed.
+    #[error("invoked function `{function}` failed: {}", error.message())]
+    Failed {
+        /// The function.
+        function: String,
+        /// Its error.
+        error: ErrorObject,
+    },
+    /// It ran out of time.
+    #[error("invoked function `{function}` timed out")]
+    TimedOut {
+        /// The function.
+        function: String,
+    },
+    /// It was stopped from outside.
+    #[error("invoked function `{function}` was stopped")]
+    Stopped {
+        /// The function.
+        function: String,
+    },
+}
+
+/// A condition was not met within its attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("condition `{name}` was not met in {attempts} attempts")]
+pub struct ConditionExhausted {
+    /// The condition's name.
+    pub name: String,
+    /// How often it was checked.
+    pub attempts: u32,
+}

@@ -1,0 +1,148 @@
+//! One attempt of a step: polled in place, without a durable context, with its own waker, limit and net
+//! for panics.
+
+use std::{
+    any::Any,
+    cell::RefCell,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use crate::{
+    error::Interruption,
+    scope::{Cx, Run, masked},
+    service::BoxFuture,
+    task::Task,
+};
+
+/// What runs: for `step_attempt()` and for log lines.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptContext {
+    pub(crate) attempt: u32,
+    pub(crate) arn: Arc<str>,
+}
+
+thread_local! {
+    static ATTEMPT: RefCell<Option<AttemptContext>> = const { RefCell::new(None) };
+}
+
+pub(crate) fn current_attempt() -> Option<AttemptContext> {
+    ATTEMPT.with_borrow(Clone::clone)
+}
+
+/// Wakes the branch while its attempt runs; afterwards stale clones of it do nothing.
+struct StepWaker {
+    task: Arc<Task>,
+    armed: AtomicBool,
+}
+
+impl Wake for StepWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.armed.load(Ordering::Acquire) {
+            self.task.wake();
+        }
+    }
+}
+
+/// Counts the attempt as running, until it is done or dropped.
+struct Running(Arc<Run>);
+
+impl Running {
+    fn begin(run: &Arc<Run>) -> Self {
+        run.core().steps_running += 1;
+        Self(Arc::clone(run))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.core().steps_running -= 1;
+    }
+}
+
+/// A running attempt.
+pub(crate) struct Attempt<F> {
+    body: Pin<Box<F>>,
+    limit: Option<(Duration, BoxFuture<'static, ()>)>,
+    context: Option<AttemptContext>,
+    waker: Waker,
+    step_waker: Arc<StepWaker>,
+    span: tracing::Span,
+    _running: Running,
+}
+
+impl<F: Future> Attempt<F> {
+    pub(crate) fn begin(cx: &Cx, name: &str, attempt: u32, timeout: Option<Duration>, body: F) -> Self {
+        let run = cx.run();
+        let step_waker =
+            Arc::new(StepWaker { task: Arc::clone(cx.task()), armed: AtomicBool::new(true) });
+        Self {
+            body: Box::pin(body),
+            limit: timeout.map(|limit| (limit, run.clock.sleep_until(cx.now().after(limit)))),
+            context: Some(AttemptContext { attempt, arn: Arc::clone(&run.arn) }),
+            waker: Waker::from(Arc::clone(&step_waker)),
+            step_waker,
+            span: tracing::info_span!("step", name, attempt),
+            _running: Running::begin(run),
+        }
+    }
+}
+
+impl<F> Drop for Attempt<F> {
+    fn drop(&mut self) {
+        self.step_waker.armed.store(false, Ordering::Release);
+    }
+}
+
+// The body is boxed; nothing else is ever pinned.
+impl<F> Unpin for Attempt<F> {}
+
+impl<F: Future> Future for Attempt<F> {
+    type Output = Result<F::Output, Interruption>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut context = Context::from_waker(&this.waker);
+        let previous = ATTEMPT.replace(this.context.take());
+        let body = this.body.as_mut();
+        let span = this.span.enter();
+        // The future is never polled again after a panic, so nobody sees what it broke.
+        let polled = catch_unwind(AssertUnwindSafe(|| masked(|| body.poll(&mut context))));
+        drop(span);
+        this.context = ATTEMPT.replace(previous);
+        match polled {
+            Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
+            Err(panic) => {
+                return Poll::Ready(Err(Interruption::Panicked { message: panic_message(&*panic) }));
+            }
+            Ok(Poll::Pending) => {}
+        }
+        if let Some((limit, sleep)) = &mut this.limit
+            && sleep.as_mut().poll(&mut context).is_ready()
+        {
+            let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+            return Poll::Ready(Err(Interruption::TimedOut { milliseconds }));
+        }
+        Poll::Pending
+    }
+}
+
+/// The text of a panic, when it has one.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}

@@ -1,0 +1,308 @@
+//! Conditions: a step that is run again and again, with durable waits in between, until its state will do.
+
+use std::{future::Future, time::Duration};
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::{Codec, Fallible, Outcome, decode_value},
+    core::{identity::unit_interval, outbox::Urgency},
+    error::{ConditionExhausted, Interrupted},
+    operation::{DurableOperation, only_inside},
+    operations::{
+        attempt::Attempt,
+        settle::{outcome_of, settle_step},
+        step::{Step, StepBody},
+    },
+    protocol::{
+        ErrorObject, OperationAction, OperationStatus, OperationType, Payload, StepOptions, sub_type,
+    },
+    retry::{Jitter, RetryPolicy, seconds_ceil},
+    scope::{Cx, Identity},
+    serdes::{Json, Serdes},
+    value::{DurableError, DurableValue},
+};
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition<S> {
+    /// It holds; this is the result.
+    Met(S),
+    /// Not yet; the next check is given this state.
+    NotYet(S),
+}
+
+/// Calls the step `check` with the state of the previous check until it finds the condition met, waiting
+/// durably in between.
+///
+/// Default strategy, as in AWS's SDKs: 60 checks, 5 s growing by 1.5 up to 5 minutes, full jitter. An error
+/// of `check` is final. When no check is left, the error is made from [`ConditionExhausted`].
+///
+/// ```
+/// use durable_runtime::prelude::*;
+///
+/// #[durable_step]
+/// async fn poll_build(build: u64) -> Result<Condition<u64>, Error> {
+///     Ok(if build > 3 { Condition::Met(build) } else { Condition::NotYet(build + 1) })
+/// }
+///
+/// #[durable_execution]
+/// async fn built() -> Result<u64, Error> {
+///     wait_for_condition(0, poll_build).every("2s").max_attempts(10).await
+/// }
+/// ```
+pub fn wait_for_condition<S, F>(initial: S, check: F) -> WaitForCondition<S, F> {
+    WaitForCondition {
+        initial,
+        check,
+        name: None,
+        strategy: Strategy::Policy(RetryPolicy {
+            max_attempts: 60,
+            initial_delay: Duration::from_secs(5),
+            backoff: 1.5,
+            max_delay: Duration::from_secs(300),
+            jitter: Jitter::Full,
+            retry_if: None,
+        }),
+        max_attempts: None,
+        invalid: None,
+    }
+}
+
+/// See [`wait_for_condition`].
+#[must_use = "a durable operation does nothing unless awaited"]
+pub struct WaitForCondition<S, F> {
+    initial: S,
+    check: F,
+    name: Option<CompactString>,
+    strategy: Strategy<S>,
+    max_attempts: Option<u32>,
+    invalid: Option<String>,
+}
+
+enum Strategy<S> {
+    Policy(RetryPolicy),
+    Custom(fn(&S, u32) -> Option<Duration>),
+}
+
+impl<S, F> std::fmt::Debug for WaitForCondition<S, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WaitForCondition").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<S, F> WaitForCondition<S, F> {
+    /// Records the condition under this name instead of the check's.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into());
+        self
+    }
+
+    /// Checks at a fixed interval, in whole seconds, rounded up.
+    pub fn every(self, interval: impl crate::duration::IntoDuration) -> Self {
+        match interval.into_duration() {
+            Ok(interval) => self.backoff(RetryPolicy {
+                max_attempts: 60,
+                initial_delay: Duration::from_secs(seconds_ceil(interval)),
+                max_delay: Duration::from_secs(seconds_ceil(interval)),
+                backoff: 1.0,
+                jitter: Jitter::None,
+                retry_if: None,
+            }),
+            Err(message) => Self { invalid: Some(message), ..self },
+        }
+    }
+
+    /// Checks by a policy; its `retry_if` is not used.
+    pub fn backoff(mut self, policy: RetryPolicy) -> Self {
+        self.strategy = Strategy::Policy(policy);
+        self
+    }
+
+    /// Checks when `strategy` says: given the state and the number of checks so far, the delay before the
+    /// next one, or `None` to give up.
+    pub fn strategy(mut self, strategy: fn(&S, u32) -> Option<Duration>) -> Self {
+        self.strategy = Strategy::Custom(strategy);
+        self
+    }
+
+    /// Gives up after this many checks.
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts);
+        self
+    }
+}
+
+impl<S, F, B, E> DurableOperation for WaitForCondition<S, F>
+where
+    S: DurableValue,
+    F: FnMut(S) -> Step<B> + Send,
+    B: StepBody<Output = Result<Condition<S>, E>>,
+    E: DurableError + From<ConditionExhausted>,
+{
+    type Output = Result<S, E>;
+
+    fn start(mut self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
+        // The name is the check's own, so the first check has to be made before the identity can be claimed.
+        let initial = Json::serialize(&self.initial);
+        let (check_name, first) = cx.enter(|| (self.check)(self.initial)).into_parts();
+        let name = self.name.unwrap_or_else(|| check_name.into());
+        let identity = cx.claim(OperationType::Step, sub_type::WAIT_FOR_CONDITION, Some(name));
+        let machine = ConditionMachine {
+            cx,
+            identity,
+            strategy: self.strategy,
+            max_attempts: self.max_attempts,
+        };
+        let (mut check, invalid) = (self.check, self.invalid);
+        let mut first = Some(first);
+        async move {
+            if let Some(message) = invalid {
+                machine.fail(format!("the interval of {} is wrong: {message}", machine.identity.describe())).await;
+            }
+            if let Err(error) = initial {
+                machine.unusable(error).await;
+            }
+            loop {
+                let (state, attempt) = match machine.next().await {
+                    Next::Recorded(outcome) => return machine.decode(&outcome).await,
+                    Next::Check { state, attempt } => (state, attempt),
+                };
+                let mut body = match state {
+                    // The first check got the initial state when it was made.
+                    None if first.is_some() => first.take().expect("just checked"),
+                    None => machine.fail("the state between two checks is gone".to_owned()).await,
+                    Some(state) => match decode_value::<S, Json>(Some(&state)) {
+                        Ok(state) => machine.cx.enter(|| check(state)).into_parts().1,
+                        Err(error) => machine.unusable(error).await,
+                    },
+                };
+                let found = machine.run(attempt, body.attempt(true)).await;
+                let outcome = match found {
+                    Ok(Ok(Condition::Met(state))) => {
+                        Json::serialize(&state).map(|text| Outcome::Succeeded(Some(text.into())))
+                    }
+                    Ok(Ok(Condition::NotYet(state))) => match Json::serialize(&state) {
+                        Ok(text) => match machine.delay(&state, attempt) {
+                            Some(seconds) => {
+                                machine.again(text.into(), seconds).await;
+                                continue;
+                            }
+                            None => <Fallible as Codec<Result<S, E>>>::encode(&Err(E::from(machine.exhausted(attempt)))),
+                        },
+                        Err(error) => Err(error),
+                    },
+                    Ok(Err(error)) => <Fallible as Codec<Result<S, E>>>::encode(&Err(error)),
+                    Err(interrupted) => match B::interrupted(interrupted.clone()) {
+                        Some(Err(error)) => <Fallible as Codec<Result<S, E>>>::encode(&Err(error)),
+                        _ => Ok(Outcome::Failed(ErrorObject::new("Interrupted", interrupted.to_string()))),
+                    },
+                };
+                match outcome {
+                    Ok(outcome) => {
+                        if let Err(error) = settle_step(&machine.cx, &machine.identity, &outcome) {
+                            machine.cx.fail(error).await;
+                        }
+                        return machine.decode(&outcome).await;
+                    }
+                    Err(error) => machine.unusable(error).await,
+                }
+            }
+        }
+    }
+}
+only_inside!([S: Send, F: Send] WaitForCondition<S, F>, S);
+
+enum Next {
+    Recorded(Outcome),
+    Check { state: Option<Payload>, attempt: u32 },
+}
+
+struct ConditionMachine<S> {
+    cx: Cx,
+    identity: Identity,
+    strategy: Strategy<S>,
+    max_attempts: Option<u32>,
+}
+
+impl<S: DurableValue> ConditionMachine<S> {
+    /// Waits until a check is due; gives the state that the previous one left.
+    async fn next(&self) -> Next {
+        let recorded = self
+            .cx
+            .until(&self.identity.id, |operation| match operation {
+                Some(operation) if operation.status == OperationStatus::Pending => None,
+                Some(operation) => {
+                    let step = operation.step_details.clone().unwrap_or_default();
+                    Some(Some((operation.status, step.attempt.unwrap_or(0), step.result, outcome_of(operation))))
+                }
+                None => Some(None),
+            })
+            .await;
+        let barrier = self.cx.barrier();
+        let (start_first, state, attempt) = match recorded {
+            Some((_, _, _, Some(outcome))) => return Next::Recorded(outcome),
+            Some((status, finished, state, None)) => {
+                (status != OperationStatus::Started, state.filter(|state| !state.is_empty()), finished + 1)
+            }
+            None => (true, None, 1),
+        };
+        if start_first {
+            self.cx.push(self.identity.update(OperationAction::Start), Urgency::Lazy);
+        }
+        self.cx.permission(barrier).await;
+        Next::Check { state, attempt }
+    }
+
+    async fn run<F: Future>(&self, attempt: u32, body: F) -> Result<F::Output, Interrupted> {
+        let name = self.identity.name.as_deref().unwrap_or_default();
+        Attempt::begin(&self.cx, name, attempt, None, body).await.map_err(|reason| Interrupted {
+            step: name.to_owned(),
+            attempt,
+            reason,
+        })
+    }
+
+    fn delay(&self, state: &S, attempt: u32) -> Option<u64> {
+        if self.max_attempts.is_some_and(|max| attempt >= max) {
+            return None;
+        }
+        match &self.strategy {
+            Strategy::Custom(strategy) => strategy(state, attempt).map(|delay| seconds_ceil(delay).max(1)),
+            Strategy::Policy(policy) if self.max_attempts.is_none() && attempt >= policy.max_attempts => None,
+            Strategy::Policy(policy) => {
+                let random = unit_interval(&self.cx.run().arn, &self.identity.id, u64::from(attempt));
+                Some(policy.delay(attempt, random))
+            }
+        }
+    }
+
+    /// Records the state and waits until the next check is due.
+    async fn again(&self, state: Payload, seconds: u64) {
+        let mut retry = self.identity.update(OperationAction::Retry);
+        retry.payload = Some(state);
+        retry.step_options = Some(StepOptions { next_attempt_delay_seconds: seconds });
+        let sequence = self.cx.push(retry, Urgency::Urgent);
+        self.cx.durable(sequence).await;
+    }
+
+    fn exhausted(&self, attempts: u32) -> ConditionExhausted {
+        ConditionExhausted { name: self.identity.name.as_deref().unwrap_or_default().to_owned(), attempts }
+    }
+
+    async fn decode<E: DurableError>(&self, outcome: &Outcome) -> Result<S, E> {
+        match <Fallible as Codec<Result<S, E>>>::decode(outcome) {
+            Ok(value) => value,
+            Err(error) => self.unusable(error).await,
+        }
+    }
+
+    async fn unusable(&self, error: impl std::fmt::Display) -> ! {
+        self.fail(format!("the record of {} can't be used: {error}", self.identity.describe())).await
+    }
+
+    async fn fail(&self, message: String) -> ! {
+        self.cx.fail(ErrorObject::new("WaitForConditionError", message)).await
+    }
+}

@@ -1,0 +1,14 @@
+//! The operations that durable code awaits, one kind a file.
+
+pub(crate) mod attempt;
+pub(crate) mod callback;
+pub(crate) mod child;
+pub(crate) mod condition;
+pub(crate) mod derived;
+pub(crate) mod group;
+pub(crate) mod invoke;
+pub(crate) mod map;
+pub(crate) mod parallel;
+pub(crate) mod settle;
+pub(crate) mod step;
+pub(crate) mod wait;

@@ -1,0 +1,108 @@
+//! How operations with a result are settled: the update that records an outcome, checked against the limits.
+
+use crate::{
+    codec::Outcome,
+    core::outbox::{Sequence, Urgency},
+    protocol::{ContextOptions, ErrorObject, Operation, OperationAction, OperationStatus, Payload, limits},
+    scope::{Cx, Identity},
+};
+
+/// Queues the update that ends a step in `outcome`.
+///
+/// # Errors
+///
+/// The payload is over the service's limit; the error names the operation.
+pub(crate) fn settle_step(cx: &Cx, identity: &Identity, outcome: &Outcome) -> Result<Sequence, ErrorObject> {
+    if let Outcome::Succeeded(Some(payload)) = outcome
+        && payload.len() > limits::OPERATION_PAYLOAD
+    {
+        return Err(ErrorObject::new(
+            "PayloadTooLarge",
+            format!(
+                "the result of {} takes {} bytes, and the service stores at most {}; \
+                 return a reference to where the data is kept",
+                identity.describe(),
+                payload.len(),
+                limits::OPERATION_PAYLOAD
+            ),
+        ));
+    }
+    Ok(push_outcome(cx, identity, outcome, None))
+}
+
+/// Queues the update that ends a context. A result that is too large for a record is replaced by `summary`,
+/// and replays rebuild it from the children.
+pub(crate) fn settle_context(
+    cx: &Cx,
+    identity: &Identity,
+    outcome: &Outcome,
+    summary: impl FnOnce() -> Payload,
+) -> Sequence {
+    match outcome {
+        Outcome::Succeeded(Some(payload)) if payload.len() > limits::CHILD_RESULT => {
+            let summary = Outcome::Succeeded(Some(summary()));
+            push_outcome(cx, identity, &summary, Some(ContextOptions { replay_children: true }))
+        }
+        _ => push_outcome(cx, identity, outcome, None),
+    }
+}
+
+fn push_outcome(
+    cx: &Cx,
+    identity: &Identity,
+    outcome: &Outcome,
+    context_options: Option<ContextOptions>,
+) -> Sequence {
+    let mut update = match outcome {
+        Outcome::Succeeded(payload) => {
+            let mut update = identity.update(OperationAction::Succeed);
+            update.payload.clone_from(payload);
+            update
+        }
+        Outcome::Failed(error) => {
+            let mut update = identity.update(OperationAction::Fail);
+            update.error = Some(fit_error(error.clone()));
+            update
+        }
+    };
+    update.context_options = context_options;
+    cx.push(update, Urgency::Urgent)
+}
+
+/// Shortens what a person reads until the error fits the service's limit; the data is kept or dropped whole.
+pub(crate) fn fit_error(mut error: ErrorObject) -> ErrorObject {
+    let size = |error: &ErrorObject| serde_json::to_string(error).map_or(usize::MAX, |json| json.len());
+    if size(&error) < limits::ERROR_OBJECT {
+        return error;
+    }
+    error.stack_trace = None;
+    if size(&error) >= limits::ERROR_OBJECT
+        && let Some(message) = &mut error.error_message
+    {
+        let keep = message.floor_char_boundary(limits::ERROR_OBJECT / 8);
+        message.truncate(keep);
+        message.push('…');
+    }
+    if size(&error) >= limits::ERROR_OBJECT {
+        error.error_data = None;
+    }
+    error
+}
+
+/// The recorded outcome of a step or context, once it is terminal.
+pub(crate) fn outcome_of(operation: &Operation) -> Option<Outcome> {
+    let (result, error) = if let Some(step) = &operation.step_details {
+        (&step.result, &step.error)
+    } else if let Some(context) = &operation.context_details {
+        (&context.result, &context.error)
+    } else {
+        (&None, &None)
+    };
+    match operation.status {
+        OperationStatus::Succeeded => Some(Outcome::Succeeded(result.clone())),
+        status if status.is_terminal() => Some(Outcome::Failed(
+            error.clone().unwrap_or_else(|| ErrorObject::new(format!("{status:?}"), "it did not succeed")),
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,7 @@
+//! Locking without poison: no lock of ours is held across user code, so a poisoned one guards sound data.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

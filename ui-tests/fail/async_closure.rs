@@ -1,0 +1,9 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn checkout(orders: Vec<Order>) -> Result<Vec<u32>, PayError> {
+    map(orders, async |order| { charge(order).await }).await
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn execution(orders: Vec<Order>) -> Result<u32, PayError> {
+    let first = orders.into_iter().map(|order| charge(order)).next();
+    first.await.unwrap_or(Ok(1))
+}
+
+fn main() {}

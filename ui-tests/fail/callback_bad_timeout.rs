@@ -1,0 +1,10 @@
+use durable_runtime::prelude::*;
+use ui_tests::notify, PayError;
+
+#[durable_execution]
+async fn approve() -> Result<bool, PayError> {
+    let approved: bool = callback("approval").timeout("24").submit(|id| notify(id)).await?;
+    Ok(approved)
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+use std::collections::HashMap;
+
+#[durable_execution]
+async fn checkout(orders: HashMap<u32, Order>) -> Result<Vec<u32>, PayError> {
+    map(orders.into_values(), |order| charge(order)).await
+}
+
+fn main() {}

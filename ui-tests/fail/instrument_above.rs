@@ -1,0 +1,10 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[tracing::instrument(skip_all)]
+#[durable_execution]
+async fn checkout(order: Order) -> Result<u32, PayError> {
+    charge(order).await
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, plain, Order, PayError;
+
+#[durable_execution]
+async fn execution(order: Order) -> Result<u32, PayError> {
+    let (a, b) = join!(charge(order), plain(2)).await;
+    Ok(a? + b?)
+}
+
+fn main() {}

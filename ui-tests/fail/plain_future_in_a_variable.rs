@@ -1,0 +1,10 @@
+use durable_runtime::prelude::*;
+use ui_tests::plain, PayError;
+
+#[durable_execution]
+async fn execution() -> Result<u32, PayError> {
+    let future = plain(1);
+    future.await
+}
+
+fn main() {}

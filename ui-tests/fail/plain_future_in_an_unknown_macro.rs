@@ -1,0 +1,13 @@
+use durable_runtime::prelude::*;
+use ui_tests::plain, PayError;
+
+macro_rules! verbatim {
+    ($($token:tt)*) => { $($token)* };
+}
+
+#[durable_execution]
+async fn execution() -> Result<u32, PayError> {
+    verbatim!(plain(1).await)
+}
+
+fn main() {}

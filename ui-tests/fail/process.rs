@@ -1,0 +1,8 @@
+use durable_runtime::prelude::*;
+
+#[durable_execution]
+async fn execution() -> u64 {
+    u64::from(std::process::id())
+}
+
+fn main() {}

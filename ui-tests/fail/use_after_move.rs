@@ -1,0 +1,10 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn execution(order: Order) -> Result<u32, PayError> {
+    charge(order).await?;
+    charge(order).await
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use durable_runtime::prelude::*;
+use ui_tests::PayError;
+
+struct Receipt(u32);
+
+#[durable_step]
+async fn charge(n: u32) -> Result<Receipt, PayError> {
+    Ok(Receipt(n))
+}
+
+fn main() {}

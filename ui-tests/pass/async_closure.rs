@@ -1,0 +1,7 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn checkout(orders: Vec<Order>) -> Result<Vec<u32>, PayError> {
+    map(orders, |order| async move { charge(order).await }).await
+}

@@ -1,0 +1,9 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn checkout(order: Order) -> Result<u32, PayError> {
+    let charged = charge(order).await?;
+    tracing::info!("charged {charged}");
+    Ok(1)
+}

@@ -1,0 +1,12 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn checkout(order: Order) -> Result<u32, PayError> {
+    charge(order).await
+}
+
+#[durable_execution]
+async fn caller(order: Order) -> Result<u32, PayError> {
+    checkout(order).await
+}

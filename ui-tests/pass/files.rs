@@ -1,0 +1,6 @@
+use durable_runtime::prelude::*;
+
+#[durable_execution]
+async fn execution() -> String {
+    step!("orders", { std::fs::read_to_string("orders").unwrap_or_default() }).await
+}

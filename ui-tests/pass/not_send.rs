@@ -1,0 +1,9 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn execution(order: Order) -> Result<u32, PayError> {
+    let shared = std::sync::Arc::new(1);
+    let n = charge(order).await?;
+    Ok(n + *shared)
+}

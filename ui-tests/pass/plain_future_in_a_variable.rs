@@ -1,0 +1,7 @@
+use durable_runtime::prelude::*;
+use ui_tests::plain, PayError;
+
+#[durable_execution]
+async fn execution() -> Result<u32, PayError> {
+    step!("plain", { plain(1).await }).await
+}

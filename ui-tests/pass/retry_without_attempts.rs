@@ -1,0 +1,6 @@
+use durable_runtime::prelude::*;
+
+#[durable_step(retry(max_attempts = 1))]
+async fn double(n: u32) -> u32 {
+    n * 2
+}

@@ -1,0 +1,8 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn durable(order: Order) -> Result<u32, PayError> {
+    let n = charge(order).await?;
+    Ok(n)
+}

@@ -1,0 +1,7 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order;
+
+#[durable_execution]
+async fn foreground(order: Order) {
+    let _ = charge(order).await;
+}

@@ -1,0 +1,21 @@
+use durable_runtime::prelude::*;
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct ShipError;
+
+impl std::fmt::Display for ShipError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not shipped")
+    }
+}
+
+impl From<Interrupted> for ShipError {
+    fn from(_: Interrupted) -> Self {
+        Self
+    }
+}
+
+#[durable_step(timeout = "30s")]
+async fn ship(n: u32) -> Result<u32, ShipError> {
+    Ok(n)
+}

@@ -1,0 +1,8 @@
+use durable_runtime::prelude::*;
+use ui_tests::charge, Order, PayError;
+
+#[durable_execution]
+async fn execution(order: Order) -> Result<u32, PayError> {
+    charge(order.clone()).await?;
+    charge(order).await
+}

@@ -1,0 +1,162 @@
+//! From the store to the execution that waits, to the workflow's record, to the history.
+
+use durable_runtime::{prelude::*, protocol::ErrorObject};
+
+use super::{CallbackFault, Kind, Request, Signal, redacted};
+use crate::{
+    ports::{
+        Change, DeadLetter, Delivery, DeliveryFailure, HistoryEntry, Outcome, Ports, Route, StoreError,
+    },
+    research::Status,
+};
+
+#[durable_step(
+    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable),
+    timeout = "10s"
+)]
+pub(super) async fn deliver(
+    ports: &Ports,
+    request: &Request,
+    outcome: Outcome,
+) -> Result<Kind, CallbackFault> {
+    let token = &request.message.token;
+    let kind = send(ports, token, outcome).await?;
+    log(request, if kind == Kind::Delivered { "callback_delivered" } else { kind.as_str() });
+    let delivery = match kind {
+        Kind::Expired => Delivery::Expired,
+        Kind::Unknown => {
+            tracing::warn!(
+                event_type = "callback_token_unknown",
+                request_id = request.request_id,
+                token = redacted(token),
+            );
+            Delivery::Unknown
+        }
+        _ => Delivery::Delivered,
+    };
+    ports.callbacks.mark(token.clone(), delivery).await?;
+    Ok(kind)
+}
+
+/// Completes the callback at the durable execution service.
+pub(super) async fn send(ports: &Ports, token: &str, outcome: Outcome) -> Result<Kind, CallbackFault> {
+    let sent = match outcome {
+        Outcome::Success { result } => ports.executions.succeed(token.to_owned(), result.to_string()).await,
+        Outcome::Failure { error_type, message } => {
+            let kind = error_type.unwrap_or_else(|| "AgentFailure".to_owned());
+            ports.executions.fail(token.to_owned(), ErrorObject::new(kind, message)).await
+        }
+    };
+    received(sent, Kind::Delivered)
+}
+
+fn received(sent: Result<(), DeliveryFailure>, kind: Kind) -> Result<Kind, CallbackFault> {
+    match sent {
+        // Repeated: an attempt before this one got through but was cut off before that was on record.
+        Ok(()) | Err(DeliveryFailure::Repeated) => Ok(kind),
+        Err(DeliveryFailure::Closed) => Ok(Kind::Expired),
+        Err(DeliveryFailure::Unknown) => Ok(Kind::Unknown),
+        Err(failure @ DeliveryFailure::Unavailable(_)) => {
+            tracing::warn!(event_type = "delivery_error", %failure);
+            Err(CallbackFault::Delivery { retryable: true })
+        }
+    }
+}
+
+#[durable_step(
+    retry(max_attempts = 3, initial_delay = "1s", backoff = 2.0, max_delay = "4s", jitter = full, retry_if = CallbackFault::is_retryable),
+    timeout = "10s"
+)]
+pub(super) async fn heartbeat(ports: &Ports, request: &Request) -> Result<Kind, CallbackFault> {
+    let sent = ports.executions.heartbeat(request.message.token.clone()).await;
+    received(sent, Kind::HeartbeatRecorded)
+}
+
+/// The workflow runs again: its record says so, unless it ended in the meantime.
+#[durable_step(
+    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable)
+)]
+pub(super) async fn update_workflow_record(
+    ports: &Ports,
+    request: &Request,
+    kind: Kind,
+) -> Result<(), CallbackFault> {
+    let route = ports.callbacks.route(request.message.token.clone()).await?;
+    let (Kind::Delivered, Some(Route { workflow_id, phase })) = (kind, route) else { return Ok(()) };
+    let Signal::Outcome(outcome) = &request.message.signal else { return Ok(()) };
+    let change = Change::of(&workflow_id, "callback");
+    let change = match outcome {
+        Outcome::Success { result } => {
+            let is_reference = result.get("artifact_type").is_some();
+            let next = if is_reference { phase.fetch_name() } else { phase.next_step() };
+            let summary = format!("the {} answered", phase.agent());
+            change.now_at(next).completing(phase.await_name(), summary)
+        }
+        Outcome::Failure { .. } => change,
+    };
+    // The workflow may be past this point already: it only moves from PENDING, where its dispatch left it.
+    let record = ports.records.get(workflow_id).await?;
+    let change = match record {
+        Some(record) if record.current_step.as_deref() == Some(phase.await_name()) => change.to(Status::Running),
+        Some(_) => Change { current_step: None, ..change },
+        None => return Ok(()),
+    };
+    match ports.records.apply(change).await {
+        Ok(_) | Err(StoreError::Conflict(_) | StoreError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[durable_step(
+    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable)
+)]
+pub(super) async fn append_history(
+    ports: &Ports,
+    request: &Request,
+    kind: Kind,
+) -> Result<(), CallbackFault> {
+    let token = &request.message.token;
+    let route = ports.callbacks.route(token.clone()).await?;
+    let entry = HistoryEntry {
+        request_id: request.request_id.clone(),
+        token: redacted(token),
+        workflow_id: route.map(|route| route.workflow_id),
+        status: request.message.signal.status().to_owned(),
+        answer: kind.as_str().to_owned(),
+        at: request.received_at,
+    };
+    ports.callbacks.append_history(entry).await?;
+    Ok(())
+}
+
+/// What can't be delivered is not lost.
+#[durable_step(
+    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable)
+)]
+pub(super) async fn dead_letter(
+    ports: &Ports,
+    request: &Request,
+    reason: String,
+) -> Result<(), CallbackFault> {
+    let token = request.message.token.clone();
+    let letter = DeadLetter {
+        id: request.request_id.clone(),
+        token: token.clone(),
+        reason,
+        at: request.received_at,
+        redriven_at: None,
+    };
+    ports.callbacks.bury(letter).await?;
+    ports.callbacks.mark(token, Delivery::DeadLettered).await?;
+    log(request, "callback_dead_lettered");
+    Ok(())
+}
+
+fn log(request: &Request, event_type: &'static str) {
+    tracing::info!(
+        event_type,
+        request_id = request.request_id,
+        token = redacted(&request.message.token),
+        status = request.message.signal.status(),
+    );
+}

@@ -1,0 +1,125 @@
+//! The callback handler: what an agent sends becomes the result of the callback that its workflow waits for.
+//!
+//! [`callback_handler`] is the whole of it: store, deliver, update the workflow's record, append to the
+//! history. A request that breaks the table of [`validate`] never becomes a [`Message`], so nothing is stored
+//! for it.
+
+mod answer;
+mod auth;
+mod deliver;
+mod digest;
+mod redrive;
+mod store;
+mod validate;
+
+use durable_runtime::{prelude::*, protocol::Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use answer::{Answer, Kind};
+pub use auth::{AuthError, Authentication, Headers, API_KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+pub use digest::{hex, redacted, sha256};
+pub use redrive::{Redriven, redrive};
+pub use store::externalised;
+pub use validate::{InvalidCallback, MAX_TOKEN_CHARS, Message, Signal};
+
+use crate::ports::{Delivery, Outcome, Ports, StoreError, Stored};
+use deliver::{append_history, deliver, dead_letter, heartbeat, update_workflow_record};
+use store::store_result;
+
+/// The name by which hosts register and start [`callback_handler`].
+pub const CALLBACK_HANDLER: &str = "callback_handler";
+
+/// One valid callback: what an execution of the handler is started with.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Request {
+    /// Identifies the request in logs, history and dead letters.
+    pub request_id: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// What it says; results above the inline limit are references by now.
+    pub message: Message,
+    /// Identifies the outcome as it was sent.
+    pub digest: String,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let token = redacted(&self.message.token);
+        f.debug_struct("Request").field("request_id", &self.request_id).field("token", &token).finish_non_exhaustive()
+    }
+}
+
+/// Why a callback could not be taken, for good.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CallbackFault {
+    /// It is not stored; the sender has to send it again.
+    #[error("Failed to store callback result")]
+    Storage {
+        /// True when another attempt may succeed.
+        retryable: bool,
+    },
+    /// It is stored and lies with the dead letters.
+    #[error("Failed to deliver callback")]
+    Delivery {
+        /// True when another attempt may succeed.
+        retryable: bool,
+    },
+}
+
+impl CallbackFault {
+    /// True when another attempt may succeed; the retry policies of the steps ask this.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Storage { retryable } | Self::Delivery { retryable } => *retryable,
+        }
+    }
+}
+
+impl From<StoreError> for CallbackFault {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(event_type = "storage_error", %error);
+        Self::Storage { retryable: error.is_transient() }
+    }
+}
+
+impl From<Interrupted> for CallbackFault {
+    fn from(_: Interrupted) -> Self {
+        Self::Delivery { retryable: true }
+    }
+}
+
+/// Store, deliver, update, append.
+#[durable_execution(name = "callback_handler")]
+pub async fn callback_handler(ports: Ports, request: Request) -> Result<Kind, CallbackFault> {
+    let kind = match request.message.signal.clone() {
+        Signal::Heartbeat => heartbeat(&ports, &request).await?,
+        Signal::Outcome(outcome) => match store_result(&ports, &request, outcome.clone()).await? {
+            Stored::Contradicts => Kind::Contradicted,
+            Stored::Repeated(Delivery::Delivered) => Kind::AlreadyDelivered,
+            Stored::Repeated(Delivery::Expired) => Kind::Expired,
+            // Stored by a request that was cut off, or that found nobody: this one carries on.
+            Stored::New | Stored::Repeated(Delivery::Pending | Delivery::Unknown | Delivery::DeadLettered) => {
+                take(&ports, &request, outcome).await?
+            }
+        },
+    };
+    append_history(&ports, &request, kind).await?;
+    Ok(kind)
+}
+
+/// Brings a stored outcome to the execution that waits for it, or to the dead letters.
+#[durable_execution]
+async fn take(ports: &Ports, request: &Request, outcome: Outcome) -> Result<Kind, CallbackFault> {
+    match deliver(ports, request, outcome).await {
+        Ok(kind) => {
+            update_workflow_record(ports, request, kind).await?;
+            Ok(kind)
+        }
+        Err(fault) => {
+            dead_letter(ports, request, fault.to_string()).await?;
+            Err(fault)
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! What can be asked of a running process, by HTTP or from the command line.
+
+use std::{sync::Arc, time::SystemTime};
+
+use durable_runtime::protocol::Timestamp;
+use serde_json::json;
+
+use super::view::{DecisionView, ExecutionView, ListView, StartedView, WorkflowView};
+use crate::{
+    callback::{
+        Answer, CallbackFault, Headers, Authentication, Message, Redriven, Request, externalised, redacted,
+        redrive, sha256,
+    },
+    local::{ArtifactDirectory, EngineExecutions, ExecutionError, LinkError},
+    ports::{
+        ArtifactRef, Artifacts, Change, DeadLetter, DeliveryFailure, DomainEvent, Fetched, KeyClaim,
+        ListQuery, NewRecord, Ports, StoreError, WorkflowId, WorkflowRecord,
+    },
+    research::{Approval, Job, ResearchInput, Status},
+};
+
+const LONGEST_COMMENT: usize = 10_000;
+
+/// Why a request was not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The request itself is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// What is on record forbids it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The idempotency key stands for another request.
+    #[error("Idempotency-Key: was used for a different request before")]
+    KeyReused,
+    /// Something this process needs does not work; the detail is for logs only.
+    #[error("{what} is not available")]
+    Unavailable {
+        /// What.
+        what: &'static str,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(message) => Self::NotFound(message),
+            StoreError::Conflict(message) => Self::Conflict(message),
+            StoreError::Unavailable { what, detail } => Self::Unavailable { what, detail },
+        }
+    }
+}
+
+impl From<ExecutionError> for ServiceError {
+    fn from(error: ExecutionError) -> Self {
+        Self::Unavailable { what: "the durable execution service", detail: error.to_string() }
+    }
+}
+
+/// The operations of a process on its workflows.
+#[derive(Debug)]
+pub struct Service {
+    ports: Ports,
+    executions: EngineExecutions,
+    artifacts: Arc<ArtifactDirectory>,
+    authentication: Authentication,
+}
+
+impl Service {
+    /// A service over these parts.
+    #[must_use]
+    pub fn new(
+        ports: Ports,
+        executions: EngineExecutions,
+        artifacts: Arc<ArtifactDirectory>,
+        authentication: Authentication,
+    ) -> Self {
+        Self { ports, executions, artifacts, authentication }
+    }
+
+    /// Starts a workflow; under an idempotency key, the same request starts it once.
+    ///
+    /// # Errors
+    ///
+    /// The key stands for another request, or a store is not available.
+    pub async fn start(
+        &self,
+        input: ResearchInput,
+        idempotency_key: Option<String>,
+    ) -> Result<StartedView, ServiceError> {
+        let record = NewRecord { id: WorkflowId::random(), input: input.clone() };
+        let mut id = record.id.clone();
+        match idempotency_key {
+            None => self.ports.records.create(record).await?,
+            Some(key) => {
+                let digest = sha256(&serde_json::to_vec(&input).map_err(StoreError::from)?);
+                match self.ports.records.create_once(record, key, digest).await? {
+                    KeyClaim::New => {}
+                    KeyClaim::Repeated(first) => id = first,
+                    KeyClaim::Reused => return Err(ServiceError::KeyReused),
+                }
+            }
+        }
+        // The id is the execution's name: starting it twice, here or in `recover`, is starting it once.
+        self.executions.start_research(&Job { workflow_id: id.clone(), input }).await?;
+        let status = self.record(&id).await?.status;
+        Ok(StartedView { message: format!("accepted; follow it at /workflows/{id}"), workflow_id: id, status })
+    }
+
+    /// One workflow.
+    ///
+    /// # Errors
+    ///
+    /// There is none with this id, or a store is not available.
+    pub async fn workflow(&self, id: &WorkflowId) -> Result<WorkflowView, ServiceError> {
+        let record = self.record(id).await?;
+        Ok(self.view(self.reconciled(record).await?))
+    }
+
+    /// Workflows, newest first.
+    ///
+    /// # Errors
+    ///
+    /// The cursor is not one, or the store is not available.
+    pub async fn list(&self, query: ListQuery) -> Result<ListView, ServiceError> {
+        let page = self.ports.records.list(query).await.map_err(|error| match error {
+            StoreError::Conflict(message) => ServiceError::Invalid(message),
+            other => other.into(),
+        })?;
+        let workflows = page.records.into_iter().map(|record| self.view(record)).collect();
+        Ok(ListView { workflows, next_cursor: page.next_cursor })
+    }
+
+    /// The newest workflow that has not ended, of a topic or of any.
+    ///
+    /// # Errors
+    ///
+    /// The store is not available.
+    pub async fn unfinished(&self, topic: Option<&str>) -> Result<Option<WorkflowView>, ServiceError> {
+        let mut query = ListQuery { limit: 100, ..ListQuery::default() };
+        loop {
+            let page = self.ports.records.list(query.clone()).await?;
+            for record in page.records {
+                if topic.is_none_or(|topic| topic == record.input.topic()) && !record.status.is_terminal() {
+                    let record = self.reconciled(record).await?;
+                    if !record.status.is_terminal() {
+                        return Ok(Some(self.view(record)));
+                    }
+                }
+            }
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A workflow with what the engine recorded of its execution.
+    ///
+    /// # Errors
+    ///
+    /// There is none with this id, or a store is not available.
+    pub async fn execution(&self, id: &WorkflowId) -> Result<ExecutionView, ServiceError> {
+        let workflow = self.workflow(id).await?;
+        let recorded = self.executions.recorded(id).await?;
+        let audit = self.ports.records.audit(id.clone()).await?;
+        let callbacks = self.ports.callbacks.history(id.clone()).await?;
+        Ok(ExecutionView {
+            workflow,
+            invocations: recorded.invocations,
+            operations: recorded.operations,
+            audit: audit.into_iter().map(Into::into).collect(),
+            callbacks: callbacks.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// Takes the reviewer's decision.
+    ///
+    /// # Errors
+    ///
+    /// The workflow is unknown or does not wait for a decision, or the comment is too long.
+    pub async fn decide(&self, id: &WorkflowId, approval: Approval) -> Result<DecisionView, ServiceError> {
+        if approval.comment.as_ref().is_some_and(|comment| comment.chars().count() > LONGEST_COMMENT) {
+            return Err(ServiceError::Invalid(format!("comment: must have at most {LONGEST_COMMENT} characters")));
+        }
+        let record = self.workflow_record(id).await?;
+        let (Status::AwaitingApproval, Some(request)) = (record.status, record.approval) else {
+            return Err(ServiceError::Conflict(format!(
+                "workflow `{id}` is not waiting for an approval: it is {}",
+                record.status
+            )));
+        };
+        let decision = serde_json::to_string(&approval).map_err(StoreError::from)?;
+        // The callback itself decides who was first; the record follows when the workflow runs on.
+        match self.ports.executions.succeed(request.callback_id, decision).await {
+            Ok(()) => {}
+            Err(DeliveryFailure::Repeated | DeliveryFailure::Closed | DeliveryFailure::Unknown) => {
+                return Err(ServiceError::Conflict(format!(
+                    "workflow `{id}` is not waiting for an approval any more: it was decided, or time ran out"
+                )));
+            }
+            Err(DeliveryFailure::Unavailable(detail)) => {
+                return Err(ServiceError::Unavailable { what: "the durable execution service", detail });
+            }
+        }
+        let word = if approval.approved { "approved" } else { "rejected" };
+        Ok(DecisionView { workflow_id: id.clone(), approved: approval.approved, message: format!("{word}: the workflow goes on") })
+    }
+
+    /// Cancels a workflow. Cancelling a cancelled one again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The workflow is unknown or ended otherwise.
+    pub async fn cancel(&self, id: &WorkflowId) -> Result<WorkflowView, ServiceError> {
+        // The record first: from then on no step of the workflow can change it, also one that runs right now.
+        let record = self.workflow_record(id).await?;
+        if record.status.is_terminal() && record.status != Status::Cancelled {
+            return Err(ServiceError::Conflict(format!("workflow `{id}` is {} already", record.status)));
+        }
+        let record = self.ports.records.apply(Change::of(id, "api").to(Status::Cancelled)).await?;
+        let event = DomainEvent {
+            workflow_id: id.clone(),
+            kind: "workflow_cancelled".to_owned(),
+            detail: json!({ "topic": record.input.topic() }),
+        };
+        self.ports.events.emit(event).await?;
+        self.executions.stop_research(id).await?;
+        Ok(self.view(record))
+    }
+
+    /// Takes a callback, from the bytes of its body to the answer.
+    pub async fn receive_callback(&self, headers: Headers<'_>, body: &[u8]) -> Answer {
+        let request_id = uuid::Uuid::new_v4().to_string();
+        tracing::info!(event_type = "callback_received", request_id, bytes = body.len());
+        let now = Timestamp::from(SystemTime::now());
+        if let Err(error) = self.authentication.check(headers, body, now) {
+            tracing::warn!(event_type = "callback_unauthorized", request_id, %error);
+            return Answer::error(401, &error.to_string());
+        }
+        let message = match Message::parse(body) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(event_type = "callback_invalid", request_id, %error);
+                return Answer::error(400, &error.to_string());
+            }
+        };
+        let token = message.token.clone();
+        let status = message.signal.status();
+        tracing::info!(event_type = "callback_validated", request_id, token = redacted(&token), status);
+        let answer = match self.run_callback(&request_id, now, message).await {
+            Ok(kind) => Answer::of(kind, &token, Timestamp::from(SystemTime::now())),
+            Err(fault) => {
+                tracing::error!(event_type = "storage_error", request_id, token = redacted(&token), %fault);
+                Answer::error(500, &fault.to_string())
+            }
+        };
+        tracing::info!(
+            event_type = "callback_completed",
+            request_id,
+            token = redacted(&token),
+            status,
+            http_status = answer.status,
+        );
+        answer
+    }
+
+    async fn run_callback(
+        &self,
+        request_id: &str,
+        received_at: Timestamp,
+        message: Message,
+    ) -> Result<crate::callback::Kind, CallbackFault> {
+        // Before the execution starts: its input is a checkpoint, and must not hold what is too large for one.
+        let digest = message.signal.digest();
+        let signal = externalised(&*self.ports.artifacts, &message.token, message.signal).await?;
+        let message = Message { token: message.token, signal };
+        let request = Request { request_id: request_id.to_owned(), received_at, message, digest };
+        self.executions.run_callback(&request).await.map_err(|error| match error {
+            ExecutionError::Fault(fault) => fault,
+            other => {
+                tracing::error!(event_type = "delivery_error", request_id, error = %other);
+                CallbackFault::Storage { retryable: false }
+            }
+        })?
+    }
+
+    /// What could not be delivered.
+    ///
+    /// # Errors
+    ///
+    /// The store is not available.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, ServiceError> {
+        Ok(self.ports.callbacks.dead_letters().await?)
+    }
+
+    /// Tries to deliver the dead letters again.
+    ///
+    /// # Errors
+    ///
+    /// The store is not available.
+    pub async fn redrive(&self) -> Result<Redriven, CallbackFault> {
+        redrive(&self.ports).await
+    }
+
+    /// The artifact that a signed link opens.
+    ///
+    /// # Errors
+    ///
+    /// The link is forged or has expired.
+    pub fn verify_link(&self, key: &str, expires: &str, signature: &str) -> Result<ArtifactRef, LinkError> {
+        self.artifacts.verify_link(key, expires, signature)
+    }
+
+    /// An artifact, whole.
+    ///
+    /// # Errors
+    ///
+    /// It does not exist, or the store is not available.
+    pub async fn artifact(&self, reference: ArtifactRef) -> Result<Fetched, ServiceError> {
+        Ok(self.artifacts.get(reference).await?)
+    }
+
+    /// Picks up what an earlier process left between two stores: workflows that were accepted but not
+    /// started, and records of executions that ended without closing them.
+    ///
+    /// # Errors
+    ///
+    /// A store is not available.
+    pub async fn recover(&self) -> Result<(), ServiceError> {
+        let now = Timestamp::from(SystemTime::now());
+        self.ports.callbacks.purge_expired(now).await?;
+        let mut query = ListQuery { limit: 100, ..ListQuery::default() };
+        loop {
+            let page = self.ports.records.list(query.clone()).await?;
+            for record in page.records {
+                match record.status {
+                    Status::Initializing => {
+                        let job = Job { workflow_id: record.id, input: record.input };
+                        self.executions.start_research(&job).await?;
+                    }
+                    Status::Cancelled => self.executions.stop_research(&record.id).await?,
+                    status if status.is_terminal() => {}
+                    _ => drop(self.reconciled(record).await?),
+                }
+            }
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn record(&self, id: &WorkflowId) -> Result<WorkflowRecord, ServiceError> {
+        let record = self.ports.records.get(id.clone()).await?;
+        record.ok_or_else(|| ServiceError::NotFound(format!("no workflow has the id `{id}`")))
+    }
+
+    async fn workflow_record(&self, id: &WorkflowId) -> Result<WorkflowRecord, ServiceError> {
+        let record = self.record(id).await?;
+        self.reconciled(record).await
+    }
+
+    /// A workflow closes its record before its execution ends. An execution that ended in any other way, by a
+    /// panic or a stop from outside, never will: this closes the record for it.
+    async fn reconciled(&self, record: WorkflowRecord) -> Result<WorkflowRecord, ServiceError> {
+        if record.status.is_terminal() {
+            return Ok(record);
+        }
+        let Some(reason) = self.executions.ended_badly(&record.id).await? else { return Ok(record) };
+        // Ended since the record was read? Then the newer record says how.
+        let record = self.record(&record.id).await?;
+        if record.status.is_terminal() {
+            return Ok(record);
+        }
+        let mut failed = Change::of(&record.id, "recovery").to(Status::Failed);
+        failed.error = Some(crate::error::sanitised(&reason));
+        Ok(self.ports.records.apply(failed).await?)
+    }
+
+    fn view(&self, record: WorkflowRecord) -> WorkflowView {
+        let path = record.report.as_ref().and_then(|report| self.artifacts.path_of(&report.artifact));
+        WorkflowView::of(record, path.map(|path| path.display().to_string()))
+    }
+}

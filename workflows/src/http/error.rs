@@ -1,0 +1,97 @@
+//! Errors as HTTP answers, all in one form: `{ "error": "<what>" }`.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{FromRequest, Request, rejection::BytesRejection},
+    http::{StatusCode, header::HOST},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::{callback::Answer, host::ServiceError};
+
+/// A status and what went wrong.
+#[derive(Debug)]
+pub struct HttpError {
+    status: StatusCode,
+    message: String,
+}
+
+impl HttpError {
+    /// An error that says `message`.
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({ "error": self.message }))).into_response()
+    }
+}
+
+impl From<ServiceError> for HttpError {
+    fn from(error: ServiceError) -> Self {
+        let status = match &error {
+            ServiceError::Invalid(_) => StatusCode::BAD_REQUEST,
+            ServiceError::NotFound(_) => StatusCode::NOT_FOUND,
+            ServiceError::Conflict(_) => StatusCode::CONFLICT,
+            ServiceError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            ServiceError::Unavailable { detail, .. } => {
+                tracing::error!(detail, "a request failed");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(self.body)).into_response()
+    }
+}
+
+/// A body that was read whole, or an error in our form.
+pub(super) struct Body(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        Bytes::from_request(request, state).await.map(Self).map_err(|rejection: BytesRejection| {
+            match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "body: is too large")
+                }
+                status => HttpError::new(status, "body: could not be read"),
+            }
+        })
+    }
+}
+
+/// Reads JSON whatever the content type says; agents and `curl` often leave it out.
+pub(super) fn json_from<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpError> {
+    if body.trim_ascii().is_empty() {
+        return Err(HttpError::new(StatusCode::BAD_REQUEST, "body: is missing; expected a JSON object"));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let what = if error.is_syntax() || error.is_eof() { "body: expected JSON: " } else { "" };
+        HttpError::new(StatusCode::BAD_REQUEST, format!("{what}{error}"))
+    })
+}
+
+/// Refuses requests that a browser was tricked into: a page of another site that rebinds its name to this
+/// address still sends its own name as host.
+pub(super) async fn only_local_hosts(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if matches!(name, "127.0.0.1" | "localhost" | "[::1]" | "") {
+        return next.run(request).await;
+    }
+    HttpError::new(StatusCode::FORBIDDEN, "this server answers only to its loopback address").into_response()
+}

@@ -1,0 +1,21 @@
+//! The actors on one machine: SQLite, a directory, HTTP on the loopback interface.
+
+mod agents;
+mod artifacts;
+mod callbacks;
+mod database;
+mod events;
+mod executions;
+mod notify;
+mod records;
+mod signing;
+
+pub use agents::{A2aAgents, Endpoints};
+pub use artifacts::{ArtifactDirectory, LinkError};
+pub use callbacks::SqliteCallbacks;
+pub use database::{Database, OpenError};
+pub use events::SqliteEvents;
+pub use executions::EngineExecutions;
+pub use notify::LogAndWebhook;
+pub use records::SqliteRecords;
+pub use signing::{SigningKey, constant_time_eq};

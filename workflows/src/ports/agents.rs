@@ -1,0 +1,43 @@
+//! Researcher, analyst and writer, reached by A2A messages.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{BoxFuture, WorkflowId};
+use crate::research::{Parameters, Phase};
+
+/// What an agent is asked to do and where it answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentTask {
+    /// Which agent.
+    pub phase: Phase,
+    /// On whose behalf.
+    pub workflow_id: WorkflowId,
+    /// What about.
+    pub topic: String,
+    /// How.
+    pub parameters: Parameters,
+    /// Where to call back.
+    pub callback_url: String,
+    /// Under which token.
+    pub callback_token: String,
+    /// The results of earlier phases or references to them, by the name of their phase.
+    pub inputs: Map<String, Value>,
+}
+
+/// Why a task was not accepted, by what to do next. Messages are fit to show.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DispatchFailure {
+    /// Transport error, 429 or 5xx: try again.
+    #[error("{0}")]
+    Transient(String),
+    /// The agent refused, or what answers is not an A2A agent.
+    #[error("{0}")]
+    Permanent(String),
+}
+
+/// The three agents.
+pub trait Agents: Send + Sync {
+    /// Hands a task to the agent of its phase. Answers once the agent has accepted it.
+    fn dispatch(&self, task: AgentTask) -> BoxFuture<'_, Result<(), DispatchFailure>>;
+}

@@ -1,0 +1,110 @@
+//! The human decision between analysis and report.
+
+use std::time::Duration;
+
+use durable_runtime::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Job, PhaseResult, Status};
+use crate::{
+    error::WorkflowError,
+    ports::{ApprovalRequest, ArtifactRef, Change, DomainEvent, Notification, Ports},
+};
+
+const REVIEW_LINK_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
+const ATTEMPTS: u32 = 5;
+
+/// What the reviewer decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Whether the report is to be written.
+    pub approved: bool,
+    /// What the reviewer had to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// Puts the analysis before a reviewer.
+#[durable_step(
+    retry(max_attempts = 5, initial_delay = "1s", backoff = 2.0, max_delay = "30s", jitter = full, retry_if = WorkflowError::is_retryable),
+    timeout = "2m"
+)]
+pub(super) async fn request_approval(
+    ports: &Ports,
+    job: &Job,
+    analysis: &PhaseResult,
+    callback_id: &str,
+) -> Result<(), WorkflowError> {
+    let id = &job.workflow_id;
+    let review_url = ports
+        .artifacts
+        .presign(&stored_analysis(ports, job, analysis).await?, REVIEW_LINK_VALIDITY)
+        .map_err(|error| WorkflowError::artifact(&error))?;
+
+    // On record first: whoever is notified can decide at once.
+    let mut awaiting = Change::of(id, "request_approval")
+        .to(Status::AwaitingApproval)
+        .now_at("human_approval")
+        .completing("request_approval", "a reviewer was asked");
+    awaiting.approval =
+        Some(ApprovalRequest { callback_id: callback_id.to_owned(), review_url: review_url.clone() });
+    ports.records.apply(awaiting).await?;
+
+    let topic = job.input.topic();
+    let notification = Notification {
+        workflow_id: id.clone(),
+        subject: format!("Approval needed: {topic}"),
+        message: format!("Read the analysis of \"{topic}\", then approve or reject workflow {id}."),
+        review_url: review_url.clone(),
+    };
+    let notified = ports.notify.send(notification).await;
+    if let Err(reason) = &notified {
+        if step_attempt().unwrap_or(1) < ATTEMPTS {
+            return Err(WorkflowError::State {
+                message: format!("the reviewer could not be notified: {reason}"),
+                retryable: true,
+            });
+        }
+        // Hours of work are worth more than a message: the request is on record, the event says the rest.
+        tracing::warn!(workflow_id = id.as_str(), reason, "the reviewer could not be notified");
+    }
+
+    let event = DomainEvent {
+        workflow_id: id.clone(),
+        kind: "approval_requested".to_owned(),
+        detail: json!({ "topic": topic, "review_url": review_url, "notified": notified.is_ok() }),
+    };
+    ports.events.emit(event).await?;
+    Ok(())
+}
+
+/// A link needs an artifact, also when the analysis is small enough to travel inline.
+async fn stored_analysis(
+    ports: &Ports,
+    job: &Job,
+    analysis: &PhaseResult,
+) -> Result<ArtifactRef, WorkflowError> {
+    match analysis {
+        PhaseResult::Reference(reference) => Ok(reference.clone()),
+        PhaseResult::Inline(value) => {
+            let bytes = serde_json::to_vec_pretty(value).expect("a JSON value has string keys only");
+            let key = format!("{}/analysis.json", job.workflow_id);
+            ports.artifacts.put(key, bytes).await.map_err(|error| WorkflowError::artifact(&error))
+        }
+    }
+}
+
+/// What it means that nobody decided.
+pub(super) fn undecided(ports: &Ports, error: CallbackError) -> WorkflowError {
+    match error {
+        CallbackError::TimedOut { .. } | CallbackError::HeartbeatLost { .. } => {
+            WorkflowError::ApprovalTimedOut { hours: ports.settings.approval_timeout.as_secs() / 3600 }
+        }
+        CallbackError::Failed { error, .. } => WorkflowError::State {
+            message: format!("the approval failed: {}", crate::error::sanitised(error.message())),
+            retryable: false,
+        },
+    }
+}
