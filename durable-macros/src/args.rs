@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Path, Type};
 
 use crate::diagnostics::Diagnostics;
@@ -14,9 +14,16 @@ use crate::retry_args::{Retry, parse_retry};
 #[derive(Default)]
 pub(crate) struct StepArgs {
     pub(crate) retry: Option<Retry>,
-    pub(crate) at_most_once: bool,
+    pub(crate) at_most_once: Option<Ident>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) common: CommonArgs,
+}
+
+impl StepArgs {
+    /// Whether an attempt can end without an answer of its own, so that the error type has to provide one.
+    pub(crate) fn is_interruptible(&self) -> bool {
+        self.at_most_once.is_some() || self.timeout.is_some()
+    }
 }
 
 /// The options that both attributes know.
@@ -49,7 +56,7 @@ fn parse_step_options(
     for option in split_options(tokens, place, known, problems) {
         match option.key.to_string().as_str() {
             "retry" => args.retry = parse_retry(option, problems),
-            "at_most_once" => args.at_most_once = problems.accept(option.flag()).is_some(),
+            "at_most_once" => args.at_most_once = problems.accept(option.flag()),
             "timeout" => {
                 let literal = option.string("30s").and_then(|text| parse_positive_duration(&text));
                 args.timeout = problems.accept(literal);
@@ -140,7 +147,7 @@ mod tests {
         assert_eq!(policy.max_delay, Duration::from_secs(60));
         assert_eq!(policy.jitter, Jitter::Half);
         assert!(policy.retry_if.is_some());
-        assert!(args.at_most_once);
+        assert!(args.at_most_once.is_some());
         assert_eq!(args.timeout, Some(Duration::from_secs(30)));
         assert_eq!(args.common.name.map(|name| name.value()), Some("charge card".to_owned()));
         assert!(args.common.serdes.is_some() && args.common.runtime.is_some());

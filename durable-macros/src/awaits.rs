@@ -103,11 +103,23 @@ impl Rewriter<'_> {
             return block;
         }
         let private = self.private;
-        let span = Span::call_site().located_at(span);
-        let path = quote_spanned! {span=> #private::block };
+        // From `async` to the closing brace, and with the user's hygiene: rustc shows an argument that comes
+        // out of an expansion at the attribute.
+        let last = block.clone().into_iter().last().map_or(span, |last| match last {
+            TokenTree::Group(body) => body.span_close(),
+            token => token.span(),
+        });
         let mut arguments = Group::new(Delimiter::Parenthesis, block);
-        arguments.set_span(span);
-        quote! { #path #arguments }
+        arguments.set_span(last);
+        let mut operation: TokenStream = quote!(#private::block)
+            .into_iter()
+            .map(|mut token| {
+                token.set_span(span);
+                token
+            })
+            .collect();
+        arguments.to_tokens(&mut operation);
+        operation
     }
 
     /// What is done with the result of a forbidden call: its arguments, `?`, methods and `.await`s.

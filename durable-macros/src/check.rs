@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::visit::Visit;
 use syn::{FnArg, ReceiverKind, ReturnType, Safety, Signature, Type, TypeImplTrait};
 
+use crate::args::StepArgs;
 use crate::diagnostics::Diagnostics;
 use crate::function::Function;
 use crate::model::Kind;
@@ -40,6 +41,42 @@ pub(crate) fn check_signature(function: &Function, kind: Kind, problems: &mut Di
         );
     }
     check_output(signature, kind, problems)
+}
+
+/// An interrupted attempt answers with an `Err`, so the output has to be a `Result`. Other names than those of
+/// well-known types may stand for one; there the types decide.
+pub(crate) fn check_interruptible(signature: &Signature, args: &mut StepArgs, problems: &mut Diagnostics) {
+    if !args.is_interruptible() || may_be_result(&signature.output) {
+        return;
+    }
+    let option = if args.at_most_once.is_some() { "at_most_once" } else { "timeout" };
+    let message = format!(
+        "a step with `{option}` has to say when an attempt was cut off, and this output can't; \
+         return a `Result` whose error type has a `From<Interrupted>`"
+    );
+    match &signature.output {
+        ReturnType::Default => problems.push(&signature.ident, message),
+        ReturnType::Type(_, output) => problems.push(output, message),
+    }
+    args.at_most_once = None;
+    args.timeout = None;
+}
+
+fn may_be_result(output: &ReturnType) -> bool {
+    const OTHERS: [&str; 19] = [
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
+        "bool", "char", "String", "Vec", "Option",
+    ];
+    match output {
+        ReturnType::Default => false,
+        ReturnType::Type(_, ty) => match &**ty {
+            Type::Path(path) => {
+                path.path.segments.last().is_none_or(|last| !OTHERS.iter().any(|other| last.ident == other))
+            }
+            Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::Reference(_) => false,
+            _ => true,
+        },
+    }
 }
 
 fn check_qualifiers(signature: &Signature, kind: Kind, problems: &mut Diagnostics) {

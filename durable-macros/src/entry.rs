@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 
 use crate::args::{parse_execution_args, parse_step_args};
 use crate::awaits::Scope;
-use crate::check::{check_instrumented, check_signature};
+use crate::check::{check_instrumented, check_interruptible, check_signature};
 use crate::determinism::check_determinism;
 use crate::diagnostics::Diagnostics;
 use crate::expand::{expand_execution, expand_step};
@@ -22,6 +22,7 @@ pub(crate) fn durable_step(args: TokenStream, item: TokenStream) -> TokenStream 
     if !check_signature(&function, Kind::Step, &mut problems) {
         return item_with_errors(item, problems);
     }
+    check_interruptible(&function.signature, &mut args, &mut problems);
     let model = Model::new(function, std::mem::take(&mut args.common), &mut problems);
     item_with_errors(expand_step(&model, &args), problems)
 }

@@ -23,11 +23,8 @@ pub(crate) fn expand_inline_step(input: TokenStream) -> TokenStream {
     let private = private_path(None);
     let step_options = expand_step_options(&args, &private);
     let codec = with_serdes(&quote!((&&__probe).codec()), args.common.serdes.as_ref());
-    let constructor = if args.at_most_once || args.timeout.is_some() {
-        quote!(inline_step_interruptible)
-    } else {
-        quote!(inline_step)
-    };
+    let constructor =
+        if args.is_interruptible() { quote!(inline_step_interruptible) } else { quote!(inline_step) };
     let closure = quote_spanned!(body.span()=> || async #body);
     let errors = problems.into_compile_errors();
     quote! {{
@@ -60,11 +57,24 @@ fn split(input: TokenStream) -> syn::Result<(LitStr, TokenStream, Group)> {
         [comma, options @ .., TokenTree::Group(body)]
             if is_punct(std::slice::from_ref(comma), 0, ',') && body.delimiter() == Delimiter::Brace =>
         {
+            check_not_moving(options)?;
             Ok((name, options.iter().cloned().collect(), body.clone()))
         }
         _ => {
             let last = tokens.last();
             Err(syn::Error::new_spanned(last, format!("the block of the step is missing; {USAGE}")))
         }
+    }
+}
+
+/// What rustc suggests for a block that outlives what it borrows; each attempt would need captures of its own.
+fn check_not_moving(options: &[TokenTree]) -> syn::Result<()> {
+    match options.last() {
+        Some(TokenTree::Ident(last)) if last == "move" => Err(syn::Error::new_spanned(
+            last,
+            "a step in place borrows what it uses, because another attempt may need it again; \
+             to own it, put the step into a block: `async move { step!(..).await }`",
+        )),
+        _ => Ok(()),
     }
 }

@@ -22,9 +22,9 @@ pub(crate) enum RawValue {
 }
 
 impl RawOption {
-    pub(crate) fn flag(&self) -> syn::Result<()> {
+    pub(crate) fn flag(&self) -> syn::Result<Ident> {
         match &self.value {
-            RawValue::Flag => Ok(()),
+            RawValue::Flag => Ok(self.key.clone()),
             RawValue::Assigned(tokens) => {
                 Err(self.misused(tokens, &format!("no value; write `{}`", self.key)))
             }

@@ -1,6 +1,6 @@
 //! Looking at a slice of tokens without indexing, and the regions that no pass of ours enters.
 
-use proc_macro2::{Delimiter, Group, Ident, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
 pub(crate) fn ident_at(tokens: &[TokenTree], at: usize) -> Option<&Ident> {
     match tokens.get(at) {
@@ -109,4 +109,16 @@ pub(crate) fn item_len(tokens: &[TokenTree], at: usize) -> usize {
 
 fn is_bracket(group: &Group) -> bool {
     group.delimiter() == Delimiter::Bracket
+}
+
+/// The tokens with their own hygiene at another place.
+pub(crate) fn located_at(tokens: &TokenStream, place: Span) -> TokenStream {
+    tokens
+        .clone()
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(token.span().located_at(place));
+            token
+        })
+        .collect()
 }

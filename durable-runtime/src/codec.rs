@@ -3,7 +3,7 @@
 //! A `Result` is recorded as success or failure, anything else always as success. Which one a type is gets
 //! decided where the type is known, by method probing: see [`Probe`].
 
-use std::{convert::Infallible as Never, fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData};
 
 use serde::{Serialize, ser};
 
@@ -25,11 +25,6 @@ pub enum Outcome {
 
 /// Encodes values of type `R` as outcomes.
 pub trait Codec<R>: Copy + Default + Send + Sync + 'static {
-    /// What success carries.
-    type Ok;
-    /// What failure carries.
-    type Err;
-
     /// The outcome that `value` is recorded as.
     ///
     /// # Errors
@@ -43,10 +38,6 @@ pub trait Codec<R>: Copy + Default + Send + Sync + 'static {
     ///
     /// The record doesn't fit the type.
     fn decode(outcome: &Outcome) -> Result<R, SerdesError>;
-
-    /// Splits a value into success and failure.
-    #[allow(clippy::missing_errors_doc, reason = "the error is the value's own")]
-    fn into_result(value: R) -> Result<Self::Ok, Self::Err>;
 }
 
 /// The codec of `Result<T, E>`.
@@ -86,9 +77,6 @@ zero_sized!(Fallible);
 zero_sized!(Plain);
 
 impl<T: DurableValue, E: DurableError, S: Serdes<T>> Codec<Result<T, E>> for Fallible<S> {
-    type Ok = T;
-    type Err = E;
-
     fn encode(value: &Result<T, E>) -> Result<Outcome, SerdesError> {
         match value {
             Ok(value) => S::serialize(value).map(|text| Outcome::Succeeded(Some(text.into()))),
@@ -102,16 +90,9 @@ impl<T: DurableValue, E: DurableError, S: Serdes<T>> Codec<Result<T, E>> for Fal
             Outcome::Failed(error) => decode_error(error).map(Err),
         }
     }
-
-    fn into_result(value: Result<T, E>) -> Result<T, E> {
-        value
-    }
 }
 
 impl<T: DurableValue, S: Serdes<T>> Codec<T> for Plain<S> {
-    type Ok = T;
-    type Err = Never;
-
     fn encode(value: &T) -> Result<Outcome, SerdesError> {
         S::serialize(value).map(|text| Outcome::Succeeded(Some(text.into())))
     }
@@ -121,10 +102,6 @@ impl<T: DurableValue, S: Serdes<T>> Codec<T> for Plain<S> {
             Outcome::Succeeded(payload) => decode_value::<T, S>(payload.as_ref()),
             Outcome::Failed(error) => Err(SerdesError(format!("it failed: {error}"))),
         }
-    }
-
-    fn into_result(value: T) -> Result<T, Never> {
-        Ok(value)
     }
 }
 

@@ -62,6 +62,7 @@ pub use crate::{
     logging::{ReplayFilter, execution_arn, is_replaying},
     operation::{BoxOp, DurableBlock, DurableOperation},
     operations::{
+        attempt::{StepInfo, current_step},
         callback::{
             Callback, CallbackHandle, CallbackId, CallbackResult, CreateCallback, Submitted, callback,
         },

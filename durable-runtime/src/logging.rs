@@ -3,7 +3,7 @@
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter};
 
-use crate::{operations::attempt::current_attempt, scope::Cx};
+use crate::{operations::attempt::current_step, scope::Cx};
 
 /// A filter for `tracing` layers that drops what durable code logs while it is being replayed.
 ///
@@ -42,5 +42,5 @@ pub fn is_replaying() -> bool {
 pub fn execution_arn() -> Option<String> {
     Cx::try_current()
         .map(|cx| cx.run().arn.to_string())
-        .or_else(|| current_attempt().map(|attempt| attempt.arn.to_string()))
+        .or_else(|| current_step().map(|step| step.execution_arn.to_string()))
 }

@@ -29,10 +29,6 @@ pub trait Root<Arguments>: Send + Sync + 'static {
     type Input: Serialize + DeserializeOwned + Send + 'static;
     /// What the function returns.
     type Output: Send;
-    /// What success carries.
-    type Ok;
-    /// What failure carries.
-    type Err;
 
     /// The name it is registered and started by.
     fn name(&self) -> &'static str;
@@ -41,7 +37,7 @@ pub trait Root<Arguments>: Send + Sync + 'static {
     fn begin(&self, input: Self::Input) -> RootFuture;
 
     #[doc(hidden)]
-    fn decode(outcome: &Outcome) -> Result<Result<Self::Ok, Self::Err>, SerdesError>;
+    fn decode(outcome: &Outcome) -> Result<Self::Output, SerdesError>;
 }
 
 /// The erased body of an execution.
@@ -65,12 +61,6 @@ fn erase<B: ExecutionBody + 'static>(execution: Execution<B>) -> RootFuture {
     }))
 }
 
-fn decode<B: ExecutionBody>(
-    outcome: &Outcome,
-) -> Result<Result<<B::Codec as Codec<B::Output>>::Ok, <B::Codec as Codec<B::Output>>::Err>, SerdesError> {
-    B::Codec::decode(outcome).map(B::Codec::into_result)
-}
-
 #[diagnostic::do_not_recommend]
 impl<F, B> Root<()> for F
 where
@@ -79,8 +69,6 @@ where
 {
     type Input = ();
     type Output = B::Output;
-    type Ok = <B::Codec as Codec<B::Output>>::Ok;
-    type Err = <B::Codec as Codec<B::Output>>::Err;
 
     fn name(&self) -> &'static str {
         B::META.name
@@ -90,8 +78,8 @@ where
         erase(self())
     }
 
-    fn decode(outcome: &Outcome) -> Result<Result<Self::Ok, Self::Err>, SerdesError> {
-        decode::<B>(outcome)
+    fn decode(outcome: &Outcome) -> Result<B::Output, SerdesError> {
+        B::Codec::decode(outcome)
     }
 }
 
@@ -104,8 +92,6 @@ where
 {
     type Input = A;
     type Output = B::Output;
-    type Ok = <B::Codec as Codec<B::Output>>::Ok;
-    type Err = <B::Codec as Codec<B::Output>>::Err;
 
     fn name(&self) -> &'static str {
         B::META.name
@@ -115,8 +101,8 @@ where
         erase(self(input))
     }
 
-    fn decode(outcome: &Outcome) -> Result<Result<Self::Ok, Self::Err>, SerdesError> {
-        decode::<B>(outcome)
+    fn decode(outcome: &Outcome) -> Result<B::Output, SerdesError> {
+        B::Codec::decode(outcome)
     }
 }
 
@@ -176,11 +162,11 @@ fn read_input<T: DeserializeOwned>(payload: Option<&Payload>, function: &str) ->
 }
 
 /// Typed chained invokes: `checkout.invoke_on(arn, &order)` knows input and result from the function.
-pub trait InvokeOn<Arguments>: Root<Arguments> {
+pub trait InvokeOn<Arguments, T>: Root<Arguments> {
     /// Invokes the deployed `function` that runs this code. The result is the function's success value; its
     /// failure arrives as [`crate::InvokeError`].
-    fn invoke_on(&self, function: impl Into<String>, input: &Self::Input) -> crate::Invoke<Self::Ok> {
+    fn invoke_on(&self, function: impl Into<String>, input: &Self::Input) -> crate::Invoke<T> {
         crate::invoke(function, input)
     }
 }
-impl<Arguments, F: Root<Arguments>> InvokeOn<Arguments> for F {}
+impl<Arguments, T, E, F: Root<Arguments, Output = Result<T, E>>> InvokeOn<Arguments, T> for F {}

@@ -1,5 +1,4 @@
 use durable_runtime::prelude::*;
-use ui_tests::PayError;
 
 #[durable_step(at_most_once)]
 async fn ship(n: u32) -> u32 {

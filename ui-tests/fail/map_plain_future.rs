@@ -1,5 +1,5 @@
 use durable_runtime::prelude::*;
-use ui_tests::plain, PayError;
+use ui_tests::{PayError, plain};
 
 #[durable_execution]
 async fn execution(items: Vec<u32>) -> Result<Vec<u32>, PayError> {

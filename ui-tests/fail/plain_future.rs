@@ -1,5 +1,5 @@
 use durable_runtime::prelude::*;
-use ui_tests::plain, PayError;
+use ui_tests::{PayError, plain};
 
 #[durable_execution]
 async fn execution() -> Result<u32, PayError> {

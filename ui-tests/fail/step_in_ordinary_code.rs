@@ -1,5 +1,4 @@
-use durable_runtime::prelude::*;
-use ui_tests::charge, Order, PayError;
+use ui_tests::{Order, PayError, charge};
 
 async fn ordinary(order: Order) -> Result<u32, PayError> {
     let n = charge(order).await?;

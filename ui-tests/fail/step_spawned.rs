@@ -1,5 +1,4 @@
-use durable_runtime::prelude::*;
-use ui_tests::charge, Order;
+use ui_tests::{Order, charge};
 
 fn background(order: Order) {
     tokio::spawn(charge(order));

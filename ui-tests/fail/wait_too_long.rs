@@ -1,8 +1,10 @@
 use durable_runtime::prelude::*;
 
+use std::time::Duration;
+
 #[durable_execution]
 async fn execution() -> u64 {
-    wait("400d").await;
+    wait(Duration::from_hours(9_600)).await;
     1
 }
 

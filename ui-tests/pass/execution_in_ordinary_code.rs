@@ -1,5 +1,5 @@
 use durable_runtime::prelude::*;
-use ui_tests::charge, Order, PayError;
+use ui_tests::{Order, PayError, charge};
 
 #[durable_execution]
 async fn checkout(order: Order) -> Result<u32, PayError> {

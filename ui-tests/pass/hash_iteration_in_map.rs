@@ -1,5 +1,5 @@
 use durable_runtime::prelude::*;
-use ui_tests::charge, Order, PayError;
+use ui_tests::{Order, PayError, charge};
 
 use std::collections::HashMap;
 

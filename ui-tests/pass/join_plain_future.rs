@@ -1,5 +1,5 @@
 use durable_runtime::prelude::*;
-use ui_tests::charge, plain, Order, PayError;
+use ui_tests::{Order, PayError, charge, plain};
 
 #[durable_execution]
 async fn execution(order: Order) -> Result<u32, PayError> {

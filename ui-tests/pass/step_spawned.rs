@@ -1,5 +1,5 @@
 use durable_runtime::prelude::*;
-use ui_tests::charge, Order;
+use ui_tests::{Order, charge};
 
 #[durable_execution]
 async fn foreground(order: Order) {

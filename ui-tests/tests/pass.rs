@@ -10,6 +10,8 @@ mod async_closure;
 mod at_most_once_without_a_result;
 #[path = "../pass/at_most_once_without_interrupted.rs"]
 mod at_most_once_without_interrupted;
+#[path = "../pass/await_in_a_debug_assertion.rs"]
+mod await_in_a_debug_assertion;
 #[path = "../pass/await_in_a_log_macro.rs"]
 mod await_in_a_log_macro;
 #[path = "../pass/await_on_a_number.rs"]
@@ -28,6 +30,8 @@ mod callback_bad_timeout;
 mod callback_without_a_type;
 #[path = "../pass/clock.rs"]
 mod clock;
+#[path = "../pass/clock_in_a_closure.rs"]
+mod clock_in_a_closure;
 #[path = "../pass/clock_in_a_macro.rs"]
 mod clock_in_a_macro;
 #[path = "../pass/duplicate_option.rs"]
@@ -38,6 +42,8 @@ mod duration_without_unit;
 mod environment;
 #[path = "../pass/error_not_durable.rs"]
 mod error_not_durable;
+#[path = "../pass/execution_error_not_durable.rs"]
+mod execution_error_not_durable;
 #[path = "../pass/execution_in_ordinary_code.rs"]
 mod execution_in_ordinary_code;
 #[path = "../pass/execution_not_async.rs"]
@@ -54,6 +60,10 @@ mod forgotten_await;
 mod hash_iteration;
 #[path = "../pass/hash_iteration_in_map.rs"]
 mod hash_iteration_in_map;
+#[path = "../pass/inline_step_move.rs"]
+mod inline_step_move;
+#[path = "../pass/inline_step_mutates_a_capture.rs"]
+mod inline_step_mutates_a_capture;
 #[path = "../pass/inline_step_unknown_option.rs"]
 mod inline_step_unknown_option;
 #[path = "../pass/inline_step_without_a_block.rs"]
@@ -62,6 +72,8 @@ mod inline_step_without_a_block;
 mod inline_step_without_a_name;
 #[path = "../pass/instrument_above.rs"]
 mod instrument_above;
+#[path = "../pass/join_of_too_many_branches.rs"]
+mod join_of_too_many_branches;
 #[path = "../pass/join_plain_future.rs"]
 mod join_plain_future;
 #[path = "../pass/join_without_branches.rs"]
@@ -90,6 +102,8 @@ mod plain_future_in_vec;
 mod plain_value_not_durable;
 #[path = "../pass/process.rs"]
 mod process;
+#[path = "../pass/race_of_different_outputs.rs"]
+mod race_of_different_outputs;
 #[path = "../pass/race_plain_future.rs"]
 mod race_plain_future;
 #[path = "../pass/randomness.rs"]
@@ -102,6 +116,16 @@ mod retry_on_execution;
 mod retry_without_attempts;
 #[path = "../pass/select.rs"]
 mod select;
+#[path = "../pass/serve_a_borrowed_input.rs"]
+mod serve_a_borrowed_input;
+#[path = "../pass/serve_a_step.rs"]
+mod serve_a_step;
+#[path = "../pass/serve_an_input_without_serde.rs"]
+mod serve_an_input_without_serde;
+#[path = "../pass/serve_an_ordinary_function.rs"]
+mod serve_an_ordinary_function;
+#[path = "../pass/serve_two_inputs.rs"]
+mod serve_two_inputs;
 #[path = "../pass/several_mistakes.rs"]
 mod several_mistakes;
 #[path = "../pass/spawn.rs"]
@@ -146,6 +170,8 @@ mod value_not_durable;
 mod wait_too_long;
 #[path = "../pass/wait_too_short.rs"]
 mod wait_too_short;
+#[path = "../pass/wrong_output.rs"]
+mod wrong_output;
 
 #[test]
 fn every_mistake_has_its_correction_here() {

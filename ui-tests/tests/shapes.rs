@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use durable_runtime::__private::{Execution, ExecutionBody, Step, StepBody};
 use durable_runtime::prelude::*;
+use durable_runtime::{DurableError, DurableValue};
 use ui_tests::{Order, PayError, charge};
 
 type Paid<T> = Result<T, PayError>;
@@ -27,7 +28,7 @@ async fn mutable(mut text: String, suffix: &str) -> String {
 }
 
 #[durable_step]
-async fn borrowed<'a>(text: &'a str, other: Option<&Order>) -> String {
+async fn borrowed(text: &str, other: Option<&Order>) -> String {
     if other.is_some() { Cow::Borrowed(text) } else { Cow::Owned(text.to_uppercase()) }.into_owned()
 }
 
@@ -134,8 +135,13 @@ async fn control_flow(order: Order) -> Paid<Vec<String>> {
         }
         0
     };
+    let mut n = 0;
     let n = loop {
-        break factorial(u64::from(block)).await;
+        n += 1;
+        match factorial(n).await {
+            found if found > u64::from(block) => break found,
+            _ => continue,
+        }
     };
     results.push(format!("{n} {} {}", is_even(4).await, tree(2).await?));
     Ok(results)
@@ -166,6 +172,6 @@ fn every_result_is_fallible_and_nothing_else() {
         step_codec(&mutable(String::new(), "")),
         execution_codec(&factorial(1)),
     ] {
-        assert!(infallible.contains("::Infallible"), "{infallible}");
+        assert!(infallible.contains("::Plain"), "{infallible}");
     }
 }

@@ -1,1 +1,37 @@
-fn main() {}
+//! Set-up and checks of the workspace: `cargo xtask test`, `cargo xtask bench`, `cargo xtask campaign`.
+//!
+//! Needs cargo and a C compiler, nothing else.
+
+mod bench;
+mod campaign;
+mod command;
+mod figures;
+mod readme;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Checks, benches and long campaigns of this workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that CI checks, or only some of its stages.
+    Test(test::Arguments),
+    /// The figures of the README, measured in release.
+    Bench(bench::Arguments),
+    /// A long randomised campaign, such as 200 kills at random moments.
+    Campaign(campaign::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Campaign(arguments) => campaign::run(&arguments),
+    }
+}

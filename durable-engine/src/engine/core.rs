@@ -4,7 +4,7 @@
 use std::{
     hash::Hasher,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -55,6 +55,7 @@ pub(crate) struct Core {
     /// By function name, in order of registration.
     pub(crate) workflows: RwLock<FxHashMap<Arc<str>, SharedWorkflow>>,
     pub(crate) slots: Arc<Semaphore>,
+    slots_total: usize,
     pub(crate) runtime: tokio::runtime::Handle,
     nonces: Nonces,
 }
@@ -106,6 +107,8 @@ pub(crate) struct CoreParts {
 
 impl Core {
     pub(crate) fn new(parts: CoreParts) -> Self {
+        // The largest number of slots that can be taken at once, to know that all of them are free.
+        let slots_total = parts.max_concurrent_invocations.clamp(1, u32::MAX as usize >> 3);
         Self {
             store: parts.store,
             clock: parts.clock,
@@ -117,7 +120,8 @@ impl Core {
             live: Arc::new(LiveExecutions::default()),
             watchers: Watchers::default(),
             workflows: RwLock::default(),
-            slots: Arc::new(Semaphore::new(parts.max_concurrent_invocations.clamp(1, Semaphore::MAX_PERMITS))),
+            slots: Arc::new(Semaphore::new(slots_total)),
+            slots_total,
             runtime: tokio::runtime::Handle::current(),
             nonces: Nonces::new(),
         }
@@ -271,11 +275,23 @@ impl Core {
         }
     }
 
+    /// Ready once no invocation runs. None may begin any more.
+    pub(crate) async fn all_invocations_ended(&self) {
+        let all = u32::try_from(self.slots_total).unwrap_or(u32::MAX);
+        // Fails only when the semaphore is closed, which nobody does.
+        let _ = self.slots.acquire_many(all).await;
+    }
+
     /// Ready once every write queued so far is committed.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
         let (sender, receiver) = oneshot::channel();
         self.store.write(Write { parts: Vec::new(), done: Box::new(move |result| drop(sender.send(result))) });
         receiver.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Waits for `commit`; when that had nothing to write, for whatever led to the state that was seen.
+    pub(crate) async fn settled(self: &Arc<Self>, commit: Commit) -> Result<(), StoreError> {
+        if commit.wait().await? { Ok(()) } else { self.flush().await }
     }
 
     /// Ends everything at once, as a crash would. What was acknowledged is durable.

@@ -61,6 +61,14 @@ pub enum EngineError {
         /// The limit asked for.
         seconds: u64,
     },
+    /// The input can't be written as JSON.
+    #[error("the input of '{function}' can't be written as JSON: {message}")]
+    InvalidInput {
+        /// The function.
+        function: String,
+        /// Why not.
+        message: String,
+    },
     /// The input is too large.
     #[error("an input of {bytes} bytes is larger than the limit of {} bytes", limits::EXECUTION_PAYLOAD)]
     InputTooLarge {

@@ -39,7 +39,7 @@ impl Execution {
         if self.record.status.is_terminal() {
             return None;
         }
-        let callbacks = self.callback_timers.values().filter_map(|timer| timer.due());
+        let callbacks = self.callback_timers.values().filter_map(super::CallbackTimer::due);
         let timers = self.timers.first().filter(|_| self.record.invocation.is_none()).map(|(due, _)| *due);
         callbacks.chain(timers).chain([self.record.deadline()]).min()
     }

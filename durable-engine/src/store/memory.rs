@@ -73,6 +73,9 @@ impl Inner {
         if write.is_void() {
             return Err(StoreError::Void);
         }
+        if write.parts.is_empty() {
+            return Ok(());
+        }
         for part in write.parts.iter().filter(|part| part.changes.created) {
             let record = part.changes.record.as_ref().ok_or_else(|| StoreError::database("no record"))?;
             if self.names.contains_key(&(Arc::clone(&record.name), Arc::clone(&record.function))) {

@@ -16,6 +16,7 @@ use durable_runtime::{
 };
 
 pub use memory::MemoryStore;
+pub use sqlite::OpenError;
 pub(crate) use sqlite::SqliteStore;
 
 use crate::service::{Changes, Event, ExecutionKey, ExecutionRecord, ExecutionStatus, Loaded};

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::awaits::{Scope, rewrite};
-use crate::expand::function::{call_at_output, expand_callee, expand_codec, expand_pair, with_prelude};
+use crate::expand::function::{expand_callee, expand_codec, expand_pair, with_prelude};
 use crate::model::Model;
 
 /// `scope` is foreign when another attribute has wrapped the body already, which was reported.
@@ -13,9 +13,9 @@ pub(crate) fn expand_execution(model: &Model, scope: Scope) -> TokenStream {
     let codec = expand_codec(model);
     let callee = expand_callee(model);
     let values = model.arguments.iter().map(|argument| &argument.value);
-    let body =
-        call_at_output(model, &quote!(#private::body), quote!(__DurableMeta, #codec, #callee(#(#values),*)));
-    let construct = call_at_output(model, &quote!(#private::Execution::new), body);
+    let construct = quote! {
+        #private::Execution::new(#private::body(__DurableMeta, #codec, #callee(#(#values),*)))
+    };
     let prelude = quote! {
         #[allow(unused_imports)] // an execution may have nothing to await yet
         use #private::DurableAwait as _;

@@ -1,12 +1,12 @@
 //! The parts that steps and executions share: two functions out of one.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{ReturnType, Safety, Signature};
 
 use crate::model::{Model, Place};
-use crate::tokens::{group_at, is_punct};
+use crate::tokens::{group_at, is_punct, located_at};
 
 /// Assembles what is emitted: the function that callers see, with the user's own inside or beside it.
 pub(super) fn expand_pair(
@@ -36,12 +36,9 @@ pub(super) fn expand_pair(
         #nested
         #construct
     };
-    let (_, last) = output_spans(&model.function.signature);
-    let mut block = Group::new(Delimiter::Brace, statements);
-    block.set_span(last);
     quote! {
         #(#outer_attributes)*
-        #visibility #outer #block
+        #visibility #outer { #statements }
         #beside
     }
 }
@@ -73,14 +70,13 @@ fn outer_signature(model: &Model, operation: &str, body_trait: &str) -> TokenStr
     let private = &model.private;
     let operation = syn::Ident::new(operation, Span::call_site());
     let body_trait = syn::Ident::new(body_trait, Span::call_site());
-    // `impl` has to be of this crate's edition, which captures every lifetime, but errors about the bounds
-    // are reported from the first token of the opaque type to its last: let that be the user's output type.
+    // `impl` has to be of this crate's edition, which captures every lifetime. Errors about the bounds are
+    // placed from the first token of this type to its last: let that be the output type that the user wrote.
     let (first, last) = output_spans(written);
-    let bound = located_at(&quote!(impl #private::#body_trait), first);
-    let close = quote_spanned!(last=> >);
-    let ret = located_at(&quote!(#private::#operation<#bound<Output = #output #close>), first);
+    let open = located_at(&quote!(#private::#operation<impl #private::#body_trait<Output =), first);
+    let close = located_at(&quote!(>>), last);
     quote! {
-        #fn_token #ident #generics (#(#declarations),*) -> #ret #clause
+        #fn_token #ident #generics (#(#declarations),*) -> #open #output #close #clause
     }
 }
 
@@ -94,28 +90,6 @@ fn output_spans(signature: &Signature) -> (Span, Span) {
     let last = ty.to_token_stream().into_iter().last();
     let last = last.as_ref().map_or_else(|| ty.span(), last_span);
     (here.located_at(ty.span()), here.located_at(last))
-}
-
-/// A call that errors place at the user's output type, where the bounds of what it makes are checked.
-pub(super) fn call_at_output(model: &Model, function: &TokenStream, arguments: TokenStream) -> TokenStream {
-    let (first, last) = output_spans(&model.function.signature);
-    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
-    arguments.set_span(last);
-    let mut call = located_at(function, first);
-    arguments.to_tokens(&mut call);
-    call
-}
-
-/// The tokens with their own hygiene at another place.
-fn located_at(tokens: &TokenStream, place: Span) -> TokenStream {
-    tokens
-        .clone()
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(token.span().located_at(place));
-            token
-        })
-        .collect()
 }
 
 fn last_span(token: &TokenTree) -> Span {

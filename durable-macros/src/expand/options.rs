@@ -16,7 +16,7 @@ pub(crate) fn expand_step_options(args: &StepArgs, private: &TokenStream) -> Tok
         let policy = expand_retry(retry, private);
         fields.push(quote!(retry: ::core::option::Option::Some(#policy)));
     }
-    if args.at_most_once {
+    if args.at_most_once.is_some() {
         fields.push(quote!(at_most_once: true));
     }
     if let Some(timeout) = args.timeout {

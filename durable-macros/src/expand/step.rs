@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use crate::args::StepArgs;
 use crate::expand::expand_step_options;
-use crate::expand::function::{call_at_output, expand_callee, expand_codec, expand_pair};
+use crate::expand::function::{expand_callee, expand_codec, expand_pair};
 use crate::model::Model;
 use crate::retry_args::Retry;
 
@@ -21,20 +21,18 @@ pub(crate) fn expand_step(model: &Model, args: &StepArgs) -> TokenStream {
     // One attempt moves its arguments; more of them need a copy for each.
     let constructor =
         if makes_one_attempt(args) || model.has_mutable_reference { quote!(once) } else { quote!(repeat) };
-    let mut body = call_at_output(
-        model,
-        &quote!(#private::#constructor),
-        quote! {
+    let mut body = quote! {
+        #private::#constructor(
             __DurableMeta,
             #codec,
             (#(#values,)*),
             move |(#(#names,)*)| #callee(#(#names),*),
-        },
-    );
-    if args.at_most_once || args.timeout.is_some() {
-        body = call_at_output(model, &quote!(#private::interruptible), body);
+        )
+    };
+    if args.is_interruptible() {
+        body = quote!(#private::interruptible(#body));
     }
-    let construct = call_at_output(model, &quote!(#private::Step::new), quote!(#options, #body));
+    let construct = quote!(#private::Step::new(#options, #body));
     expand_pair(model, "Step", "StepBody", model.function.body.clone(), &construct)
 }
 
@@ -44,6 +42,6 @@ fn makes_one_attempt(args: &StepArgs) -> bool {
         Some(Retry::Never) => true,
         Some(Retry::Policy(policy)) => policy.max_attempts == 1,
         Some(Retry::Expression(_)) => false,
-        None => args.at_most_once,
+        None => args.at_most_once.is_some(),
     }
 }

@@ -15,26 +15,49 @@ use std::{
     time::Duration,
 };
 
+use compact_str::CompactString;
+
 use crate::{
     error::Interruption,
-    scope::{Cx, Run, masked},
+    protocol::OperationId,
+    scope::{Cx, Identity, Run, masked},
     service::BoxFuture,
     task::Task,
 };
 
-/// What runs: for `step_attempt()` and for log lines.
-#[derive(Clone, Debug)]
-pub(crate) struct AttemptContext {
-    pub(crate) attempt: u32,
-    pub(crate) arn: Arc<str>,
+/// The running attempt of a step, as the code inside it can ask for it with [`current_step`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StepInfo {
+    /// The step's name.
+    pub name: CompactString,
+    /// The step's identity in its execution.
+    pub operation_id: OperationId,
+    /// Which attempt this is, counted from 1.
+    pub attempt: u32,
+    /// The execution.
+    pub execution_arn: Arc<str>,
+}
+
+impl StepInfo {
+    /// A text that is the same for every attempt of this step and different for every other step of every
+    /// execution: what a payment provider wants as an idempotency key, since an attempt that a crash cut off
+    /// is made again.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        let execution = self.execution_arn.rsplit('/').next().unwrap_or(&self.execution_arn);
+        format!("{execution}-{}", self.operation_id)
+    }
+}
+
+/// The running attempt of the current step; `None` outside of a step.
+#[must_use]
+pub fn current_step() -> Option<StepInfo> {
+    ATTEMPT.with_borrow(Clone::clone)
 }
 
 thread_local! {
-    static ATTEMPT: RefCell<Option<AttemptContext>> = const { RefCell::new(None) };
-}
-
-pub(crate) fn current_attempt() -> Option<AttemptContext> {
-    ATTEMPT.with_borrow(Clone::clone)
+    static ATTEMPT: RefCell<Option<StepInfo>> = const { RefCell::new(None) };
 }
 
 /// Wakes the branch while its attempt runs; afterwards stale clones of it do nothing.
@@ -75,7 +98,7 @@ impl Drop for Running {
 pub(crate) struct Attempt<F> {
     body: Pin<Box<F>>,
     limit: Option<(Duration, BoxFuture<'static, ()>)>,
-    context: Option<AttemptContext>,
+    context: Option<StepInfo>,
     waker: Waker,
     step_waker: Arc<StepWaker>,
     span: tracing::Span,
@@ -83,17 +106,29 @@ pub(crate) struct Attempt<F> {
 }
 
 impl<F: Future> Attempt<F> {
-    pub(crate) fn begin(cx: &Cx, name: &str, attempt: u32, timeout: Option<Duration>, body: F) -> Self {
+    pub(crate) fn begin(
+        cx: &Cx,
+        identity: &Identity,
+        attempt: u32,
+        timeout: Option<Duration>,
+        body: F,
+    ) -> Self {
         let run = cx.run();
+        let name = identity.name.clone().unwrap_or_default();
         let step_waker =
             Arc::new(StepWaker { task: Arc::clone(cx.task()), armed: AtomicBool::new(true) });
         Self {
             body: Box::pin(body),
             limit: timeout.map(|limit| (limit, run.clock.sleep_until(cx.now().after(limit)))),
-            context: Some(AttemptContext { attempt, arn: Arc::clone(&run.arn) }),
+            span: tracing::info_span!("step", name = name.as_str(), attempt),
+            context: Some(StepInfo {
+                name,
+                operation_id: identity.id.clone(),
+                attempt,
+                execution_arn: Arc::clone(&run.arn),
+            }),
             waker: Waker::from(Arc::clone(&step_waker)),
             step_waker,
-            span: tracing::info_span!("step", name, attempt),
             _running: Running::begin(run),
         }
     }

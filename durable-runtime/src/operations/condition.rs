@@ -256,9 +256,8 @@ impl<S: DurableValue> ConditionMachine<S> {
     }
 
     async fn run<F: Future>(&self, attempt: u32, body: F) -> Result<F::Output, Interrupted> {
-        let name = self.identity.name.as_deref().unwrap_or_default();
-        Attempt::begin(&self.cx, name, attempt, None, body).await.map_err(|reason| Interrupted {
-            step: name.to_owned(),
+        Attempt::begin(&self.cx, &self.identity, attempt, None, body).await.map_err(|reason| Interrupted {
+            step: self.identity.name.as_deref().unwrap_or_default().to_owned(),
             attempt,
             reason,
         })

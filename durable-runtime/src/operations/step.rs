@@ -22,7 +22,7 @@ use crate::{
     error::{Interrupted, Interruption},
     operation::{DurableOperation, only_inside},
     operations::{
-        attempt::{Attempt, current_attempt},
+        attempt::{Attempt, current_step},
         settle::{fit_error, outcome_of, settle_step},
     },
     protocol::{ErrorObject, OperationAction, OperationStatus, OperationType, StepOptions as RetryDelay, sub_type},
@@ -386,8 +386,7 @@ impl StepMachine {
     }
 
     fn begin<F: Future>(&self, body: F) -> Attempt<F> {
-        let name = self.identity.name.as_deref().unwrap_or_default();
-        Attempt::begin(&self.cx, name, self.attempt, self.options.timeout, body)
+        Attempt::begin(&self.cx, &self.identity, self.attempt, self.options.timeout, body)
     }
 
     fn interrupted(&self, reason: Interruption) -> Interrupted {
@@ -443,5 +442,5 @@ impl StepMachine {
 /// ```
 #[must_use]
 pub fn step_attempt() -> Option<u32> {
-    current_attempt().map(|attempt| attempt.attempt)
+    current_step().map(|step| step.attempt)
 }

@@ -281,13 +281,10 @@ impl Service {
         let signal = externalised(&*self.ports.artifacts, &message.token, message.signal).await?;
         let message = Message { token: message.token, signal };
         let request = Request { request_id: request_id.to_owned(), received_at, message, digest };
-        self.executions.run_callback(&request).await.map_err(|error| match error {
-            ExecutionError::Fault(fault) => fault,
-            other => {
-                tracing::error!(event_type = "delivery_error", request_id, error = %other);
-                CallbackFault::Storage { retryable: false }
-            }
-        })?
+        self.executions.run_callback(&request).await.unwrap_or_else(|error| {
+            tracing::error!(event_type = "storage_error", request_id, %error);
+            Err(CallbackFault::Storage { retryable: false })
+        })
     }
 
     /// What could not be delivered.

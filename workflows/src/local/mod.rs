@@ -15,7 +15,7 @@ pub use artifacts::{ArtifactDirectory, LinkError};
 pub use callbacks::SqliteCallbacks;
 pub use database::{Database, OpenError};
 pub use events::SqliteEvents;
-pub use executions::EngineExecutions;
+pub use executions::{EngineExecutions, ExecutionError, Recorded};
 pub use notify::LogAndWebhook;
 pub use records::SqliteRecords;
 pub use signing::{SigningKey, constant_time_eq};

@@ -1,13 +1,12 @@
 //! Researcher, analyst and writer, reached by A2A messages.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{BoxFuture, WorkflowId};
 use crate::research::{Parameters, Phase};
 
 /// What an agent is asked to do and where it answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq)]
 pub struct AgentTask {
     /// Which agent.
     pub phase: Phase,
@@ -23,6 +22,17 @@ pub struct AgentTask {
     pub callback_token: String,
     /// The results of earlier phases or references to them, by the name of their phase.
     pub inputs: Map<String, Value>,
+}
+
+impl std::fmt::Debug for AgentTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { phase, workflow_id, topic, .. } = self;
+        f.debug_struct("AgentTask")
+            .field("phase", phase)
+            .field("workflow_id", workflow_id)
+            .field("topic", topic)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a task was not accepted, by what to do next. Messages are fit to show.

@@ -18,8 +18,10 @@ pub struct ResearchInput {
     parameters: Parameters,
 }
 
-/// How to research a topic; every field is optional.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// How to research a topic; every field is optional. Deserialising validates the form, [`ResearchInput::new`]
+/// the limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Parameters {
     /// How deep to dig.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! Changes as rows: made by whoever asks for the write, so that the one writing thread only binds and steps.
 
-use durable_runtime::protocol::Payload;
+use durable_runtime::protocol::{Payload, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::rows::home_to_sql;
@@ -127,7 +127,7 @@ impl EncodedChanges {
         updated: Option<&str>,
         error: Option<&str>,
     ) -> rusqlite::Result<usize> {
-        let millis = |moment: Option<durable_runtime::protocol::Timestamp>| moment.map(|at| at.as_millis());
+        let millis = |moment: Option<Timestamp>| moment.map(Timestamp::as_millis);
         let ended_at = millis(record.ended_at);
         let invocation = record.invocation.map(|invocation| invocation.id.to_string());
         let invocation_started_at = millis(record.invocation.map(|invocation| invocation.started_at));

@@ -114,7 +114,7 @@ fn is_quotable(sentence: &str) -> bool {
         && sentence.ends_with(['.', '!'])
         && letters * 10 >= sentence.chars().count() * 7
         && !sentence.contains("://")
-        && sentence.matches('`').count() % 2 == 0
+        && sentence.matches('`').count().is_multiple_of(2)
 }
 
 /// The beginning of a passage that has no whole sentence.

@@ -1,0 +1,11 @@
+//! What the benches share: figures, a history of recorded steps, and readings of the machine.
+//!
+//! A bench prints each figure as one line of JSON on standard output, for `cargo xtask bench`, and as a sentence
+//! on standard error, for people.
+
+mod figure;
+pub mod history;
+pub mod machine;
+pub mod timing;
+
+pub use figure::Figure;

@@ -1,0 +1,21 @@
+//! Repeated measurements.
+
+use std::time::{Duration, Instant};
+
+/// The median time of `runs` calls, after one that warms up.
+pub fn median_time(runs: usize, mut work: impl FnMut()) -> Duration {
+    work();
+    let times = (0..runs).map(|_| {
+        let begun = Instant::now();
+        work();
+        begun.elapsed()
+    });
+    median(times.collect())
+}
+
+/// The median; zero for nothing.
+#[must_use]
+pub fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}

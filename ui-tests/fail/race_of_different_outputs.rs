@@ -1,0 +1,8 @@
+use durable_runtime::prelude::*;
+
+#[durable_execution]
+async fn execution() -> u64 {
+    race!(async { 1 }, async { "two" }).await
+}
+
+fn main() {}

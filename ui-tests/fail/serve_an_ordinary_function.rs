@@ -1,0 +1,11 @@
+use ui_tests::{Order, PayError};
+
+async fn checkout(order: Order) -> Result<u32, PayError> {
+    Ok(order.id)
+}
+
+fn serve() {
+    let _ = durable_runtime::workflow(checkout);
+}
+
+fn main() {}

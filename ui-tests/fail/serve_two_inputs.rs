@@ -1,0 +1,13 @@
+use durable_runtime::prelude::*;
+use ui_tests::{Order, PayError};
+
+#[durable_execution]
+async fn checkout(order: Order, cents: u32) -> Result<u32, PayError> {
+    Ok(order.id + cents)
+}
+
+fn serve() {
+    let _ = durable_runtime::workflow(checkout);
+}
+
+fn main() {}

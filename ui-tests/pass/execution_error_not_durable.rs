@@ -1,0 +1,7 @@
+use durable_runtime::prelude::*;
+use ui_tests::Order;
+
+#[durable_execution]
+async fn checkout(order: Order) -> Result<u32, Error> {
+    Ok(order.id)
+}

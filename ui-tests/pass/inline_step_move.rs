@@ -1,0 +1,7 @@
+use durable_runtime::prelude::*;
+use ui_tests::PayError;
+
+#[durable_execution]
+async fn execution(items: Vec<u32>) -> Result<Vec<u32>, PayError> {
+    map(items, |n| async move { step!("plain", { ui_tests::plain(n).await }).await }).await
+}

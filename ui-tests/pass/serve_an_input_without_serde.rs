@@ -1,0 +1,14 @@
+use durable_runtime::prelude::*;
+use ui_tests::PayError;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Input(u32);
+
+#[durable_execution]
+async fn checkout(input: Input) -> Result<u32, PayError> {
+    Ok(input.0)
+}
+
+fn serve() {
+    let _ = durable_runtime::workflow(checkout);
+}

@@ -1,0 +1,166 @@
+//! The command line.
+
+mod control;
+mod decide;
+mod dead_letters;
+mod follow;
+mod inspect;
+mod progress;
+mod render;
+mod research;
+mod serve;
+
+use std::{
+    fmt::Display,
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::{config::ConfigError, host::{DataDirError, HostError, ServiceError}, http::ApiError};
+
+/// Research a topic with three agents and your approval; durable, on this machine, offline.
+#[derive(Debug, Parser)]
+#[command(name = "workflows", version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  workflows research \"structured concurrency\"
+  workflows research \"structured concurrency\" --resume
+  workflows research \"error handling\" --corpus ~/notes --approve --word-limit 800
+  workflows list
+  workflows show ID
+  workflows approve ID --comment \"go ahead\"
+  workflows serve
+
+Environment:
+  APPROVAL_TIMEOUT_HOURS  how long a reviewer has (24)
+  APPROVAL_WEBHOOK_URL    notifications are posted there too
+  CALLBACK_API_KEY        senders of callbacks have to present it in x-api-key
+  CALLBACK_HMAC_SECRET    senders of callbacks have to sign their bodies
+  LLM_API_KEY             bearer token for --llm-url
+  RUST_LOG                what is logged (info)";
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// The directory that holds everything: databases, artifacts, reports, the agents' state
+    #[arg(long, global = true, value_name = "DIR", default_value = "research-data")]
+    data: PathBuf,
+    /// Print JSON on standard output
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Research a topic and write a report with citations
+    Research(Box<research::ResearchArguments>),
+    /// List workflows, newest first
+    List(inspect::ListArguments),
+    /// Show one workflow: steps, times, attempts, waits, errors
+    Show(inspect::ShowArguments),
+    /// Approve a workflow that waits for it
+    Approve(decide::ApproveArguments),
+    /// Reject a workflow that waits for approval
+    Reject(decide::RejectArguments),
+    /// Cancel a workflow
+    Cancel(decide::CancelArguments),
+    /// Serve the HTTP API and the callback endpoint on the loopback interface
+    Serve(serve::ServeArguments),
+    /// List callbacks that could not be delivered, or deliver them again
+    DeadLetters(dead_letters::DeadLettersArguments),
+}
+
+/// Runs a command to its exit code. Errors are printed, each as one line on standard error.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let common = arguments.common;
+    let outcome = match arguments.command {
+        Command::Research(arguments) => research::run(&common, *arguments).await,
+        Command::List(arguments) => inspect::list(&common, arguments).await,
+        Command::Show(arguments) => inspect::show(&common, &arguments).await,
+        Command::Approve(arguments) => decide::approve(&common, arguments).await,
+        Command::Reject(arguments) => decide::reject(&common, arguments).await,
+        Command::Cancel(arguments) => decide::cancel(&common, &arguments).await,
+        Command::Serve(arguments) => serve::run(&common, arguments).await,
+        Command::DeadLetters(arguments) => dead_letters::run(&common, &arguments).await,
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            if common.json {
+                let _ = writeln!(std::io::stdout(), "{}", serde_json::json!({ "error": error.message }));
+            }
+            let _ = writeln!(std::io::stderr(), "error: {}", error.message);
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+/// What ends a command early: a message for a person and an exit code.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    message: String,
+    code: u8,
+}
+
+impl CliError {
+    /// Something did not work.
+    fn failure(message: impl Display) -> Self {
+        Self { message: message.to_string(), code: 1 }
+    }
+
+    /// What was asked for makes no sense.
+    fn usage(message: impl Display) -> Self {
+        Self { message: message.to_string(), code: 2 }
+    }
+}
+
+macro_rules! failures_from {
+    ($($error:ty),+) => {$(
+        impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::failure(error)
+            }
+        }
+    )+};
+}
+
+failures_from!(ConfigError, DataDirError, HostError, ApiError, std::io::Error);
+
+impl From<ServiceError> for CliError {
+    fn from(error: ServiceError) -> Self {
+        match &error {
+            // Here the reader of the message is the operator.
+            ServiceError::Unavailable { detail, .. } => Self::failure(format!("{error}: {detail}")),
+            _ => Self::failure(error),
+        }
+    }
+}
+
+/// Prints a value as JSON, or what `text` makes of it. A closed pipe, as from `head`, is no error.
+fn print<T: Serialize>(common: &Common, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), CliError> {
+    let output = if common.json {
+        serde_json::to_string_pretty(value).map_err(CliError::failure)?
+    } else {
+        text(value)
+    };
+    match writeln!(std::io::stdout(), "{}", output.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// True when a person is there to watch and to answer.
+fn is_interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}

@@ -1,0 +1,136 @@
+//! Live progress on standard error: a spinner for a person, plain lines for a file.
+
+use std::{
+    collections::HashMap,
+    io::{IsTerminal, Write},
+    time::{Duration, SystemTime},
+};
+
+use durable_runtime::protocol::{OperationStatus, OperationType, Timestamp};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::render::{duration, status, waits_for};
+use crate::host::{ExecutionView, OperationView};
+
+/// Shows each operation once when it ends, and the one that is open all the time.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    /// What was said of each operation, by its place in the history.
+    said: HashMap<usize, (OperationStatus, Option<u32>)>,
+}
+
+impl Progress {
+    /// On standard error, live if that is a terminal.
+    pub(super) fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is constant and valid"));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Self { bar, said: HashMap::new() }
+    }
+
+    /// Says something that stays.
+    pub(super) fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) if !bar.is_hidden() && !bar.is_finished() => bar.println(text),
+            // A closed standard error is no reason to stop working.
+            _ => drop(writeln!(std::io::stderr(), "{text}")),
+        }
+    }
+
+    /// Says what is new in a view.
+    pub(super) fn show(&mut self, view: &ExecutionView) {
+        let now = Timestamp::from(SystemTime::now());
+        for (place, operation) in view.operations.iter().enumerate() {
+            // Contexts only group what is shown already.
+            if operation.kind == OperationType::Context {
+                continue;
+            }
+            let news = (operation.status, operation.attempts);
+            if self.said.insert(place, news) == Some(news) {
+                continue;
+            }
+            if let Some(text) = announcement(operation, self.bar.is_none(), now) {
+                self.line(&text);
+            }
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_message(standing(view, now));
+        }
+    }
+
+    /// Leaves the terminal to a question.
+    pub(super) fn pause(&self) {
+        if let Some(bar) = &self.bar {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+    }
+
+    /// Takes the terminal back.
+    pub(super) fn resume(&self) {
+        if let Some(bar) = &self.bar {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    /// Takes the spinner away.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A line for a change worth keeping. Without a spinner, what begins is worth a line too.
+fn announcement(operation: &OperationView, says_beginnings: bool, now: Timestamp) -> Option<String> {
+    let name = &operation.name;
+    let took = duration(operation.ended_at.unwrap_or(now).since(operation.started_at));
+    let attempts = match operation.attempts {
+        Some(attempts @ 2..) => format!(", {attempts} attempts"),
+        _ => String::new(),
+    };
+    match operation.status {
+        OperationStatus::Succeeded => Some(format!("✓ {name:<32} {took}{attempts}")),
+        OperationStatus::Started => {
+            says_beginnings.then(|| format!("… {name:<32} {}", waits_for(operation, now).map_or_else(|| "running".to_owned(), |who| format!("waiting for {who}"))))
+        }
+        OperationStatus::Pending | OperationStatus::Ready => {
+            let error = operation.error.as_deref().unwrap_or("failed");
+            let next = waits_for(operation, now).map(|next| format!("; {next}")).unwrap_or_default();
+            Some(format!("↻ {name:<32} {error}{next}"))
+        }
+        other => {
+            let error = operation.error.as_deref().unwrap_or_default();
+            Some(format!("✗ {name:<32} {} after {took}{attempts}: {error}", status(other)))
+        }
+    }
+}
+
+/// What goes on right now, how long already, what it waits for, how often the code was invoked.
+fn standing(view: &ExecutionView, now: Timestamp) -> String {
+    let open = view
+        .operations
+        .iter()
+        .rev()
+        .find(|operation| operation.kind != OperationType::Context && !operation.status.is_terminal());
+    let invocations = match view.invocations {
+        1 => "1 invocation".to_owned(),
+        more => format!("{more} invocations"),
+    };
+    match open {
+        Some(operation) => {
+            let elapsed = duration(now.since(operation.started_at));
+            let waits = match waits_for(operation, now) {
+                Some(who) if operation.due_at.is_none() => format!("waits for {who}, "),
+                Some(due) => format!("{due}, "),
+                None => String::new(),
+            };
+            let percent = view.workflow.progress_percent;
+            format!("{}  {waits}{elapsed}, {invocations}, {percent} %", operation.name)
+        }
+        None => format!("{}  {invocations}", view.workflow.status),
+    }
+}
