@@ -16,7 +16,9 @@ fn main() {
         let peak = (counted.bytes_max + envelope.len() as u64) as f64 / 1e6;
         if steps == 10_000 {
             Figure::new("allocations for each replayed step, of 10000", each, "").at_most(5.0).report();
-            Figure::new("peak memory of replaying 10000 steps, envelope included", peak, "MB").at_most(20.0).report();
+            Figure::new("peak memory of replaying 10000 steps, envelope included", peak, "MB")
+                .at_most(20.0)
+                .report();
         } else {
             eprintln!("{steps} steps: {each:.3} allocations a step, peak {peak:.1} MB");
         }

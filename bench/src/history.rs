@@ -12,9 +12,7 @@ use durable_runtime::{
         ExecutionDetails, ExecutionState, InvocationInput, InvocationOutput, Operation, OperationAction,
         OperationId, OperationStatus, OperationType, OperationUpdate, Payload, StepDetails,
     },
-    service::{
-        BoxFuture, CheckpointRequest, CheckpointResponse, DurableService, ServiceError, StateRequest,
-    },
+    service::{BoxFuture, CheckpointRequest, CheckpointResponse, DurableService, ServiceError, StateRequest},
     workflow::SharedWorkflow,
 };
 use serde::{Deserialize, Serialize};

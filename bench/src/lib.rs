@@ -3,6 +3,7 @@
 //! A bench prints each figure as one line of JSON on standard output, for `cargo xtask bench`, and as a sentence
 //! on standard error, for people.
 
+pub mod engine;
 mod figure;
 pub mod history;
 pub mod machine;

@@ -87,9 +87,7 @@ fn ends_with(path: &PathAt<'_>, rule: &Rule) -> bool {
     let names_a_module = rule.suffix.first().is_some_and(|first| first.starts_with(char::is_lowercase));
     let is_users_own =
         path.segments.first().is_some_and(|first| *first == "crate" || *first == "self" || *first == "super");
-    // `clap::Command::new` is not a process.
-    let is_elsewhere = rule.suffix == ["Command", "new"] && from > 0;
-    if (names_a_module && is_users_own) || is_elsewhere {
+    if names_a_module && is_users_own {
         return false;
     }
     path.segments.iter().skip(from).zip(rule.suffix).all(|(written, expected)| match *expected {
@@ -162,7 +160,7 @@ mod tests {
             ("::fastrand::u32(..)", "`fastrand::u32()`"),
             ("std::env::var(\"HOME\")", "`env::var` may give"),
             ("std::process::id()", "`process::id` gives"),
-            ("Command::new(\"ls\")", "`Command::new` gives"),
+            ("std::process::Command::new(\"ls\")", "`process::Command::new` gives"),
             ("tokio::fs::read(path).await", "`tokio::fs::read` touches the file system"),
             ("File::open(path)", "`File::open` touches"),
             ("TcpStream::connect(a).await", "talks to the network"),
@@ -200,7 +198,7 @@ mod tests {
             "fastrand::Rng::with_seed(7)",
             "let address: std::net::IpAddr = text.parse()?;",
             "crate::fs::read(x); self::rand::pick(); super::env::var(1)",
-            "clap::Command::new(\"x\")",
+            "Command::new(\"cancel\"); clap::Command::new(\"x\")",
             "join!(a, b).await; race!(a, b).await; try_join!(a, b).await",
             "info!(\"{}\", total); println!(\"{}\", a.await)",
             "let spawn_blocking = 1; spawn_blocking + 1",

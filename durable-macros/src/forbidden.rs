@@ -98,7 +98,7 @@ pub(crate) const PATHS: &[Rule] = rules! {
     Environment: ["env", "var"] ["env", "vars"] ["env", "var_os"] ["env", "vars_os"] ["env", "args"]
         ["env", "args_os"] ["env", "current_dir"] ["env", "current_exe"] ["env", "temp_dir"]
         ["env", "home_dir"] ["thread", "available_parallelism"];
-    Process: ["process", "id"] ["process", "Command", "new"] ["Command", "new"] ["process", "exit"]
+    Process: ["process", "id"] ["process", "Command", "new"] ["process", "exit"]
         ["process", "abort"] ["io", "stdin"];
     Files: ["std", "fs", "*"] ["tokio", "fs", "*"] ["fs", "*"] ["File", "open"] ["File", "create"]
         ["File", "create_new"] ["File", "options"] ["OpenOptions", "new"];

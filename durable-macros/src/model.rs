@@ -114,6 +114,11 @@ impl Model {
 }
 
 impl Argument {
+    pub(crate) fn starts_with_underscore(&self) -> bool {
+        let name = self.value.to_string();
+        name.starts_with('_') && !name.starts_with("__")
+    }
+
     fn new((index, input): (usize, &FnArg)) -> Self {
         match input {
             FnArg::Receiver(receiver) => {

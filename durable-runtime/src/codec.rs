@@ -311,6 +311,7 @@ mod tests {
         std::any::type_name::<K>().contains("Fallible")
     }
 
+    #[expect(clippy::needless_borrow, reason = "the references are what the macros emit for every type")]
     #[test]
     fn results_are_fallible_by_any_name_and_nothing_else_is() {
         assert!(is_fallible::<Result<u32, PayError>, _>((&&Probe::<Result<u32, PayError>>::new()).codec()));

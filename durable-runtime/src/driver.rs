@@ -5,9 +5,7 @@
 //! update queued or in flight.
 
 use std::{
-    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -43,8 +41,7 @@ pub(crate) async fn drive(
         Ok(operations) => operations,
         Err(error) => return refused(&error),
     };
-    let (execution, operations) = split_execution(&arn, operations);
-    let payload = execution.and_then(|execution| execution.execution_details?.input_payload);
+    let payload = input_payload(&arn, &operations);
 
     let wake = Arc::new(DriverWake::default());
     let task = Task::root(Arc::clone(&wake));
@@ -69,6 +66,7 @@ pub(crate) async fn drive(
         call: None,
         alarm: None,
         backoff: FIRST_REFRESH,
+        next_refresh: Timestamp::default(),
         outcome: None,
         result_checkpointed: false,
         environment,
@@ -84,6 +82,9 @@ pub(crate) async fn drive(
 /// less and less often, as AWS's SDKs do.
 const FIRST_REFRESH: Duration = Duration::from_secs(1);
 const SLOWEST_REFRESH: Duration = Duration::from_secs(10);
+/// Refreshes keep this distance, so that a service whose clock is behind ours is not asked in a busy loop, and
+/// what becomes due at about the same time is fetched by one call.
+const REFRESH_DISTANCE: Duration = Duration::from_millis(200);
 /// How often a body that keeps waking itself is polled before the executor gets its turn.
 const POLLS_IN_A_ROW: usize = 32;
 
@@ -91,11 +92,13 @@ type Call = BoxFuture<'static, Result<(Option<String>, Vec<Operation>), ServiceE
 
 struct Driver {
     /// Gone once it has ended.
-    body: Option<Pin<Box<dyn Future<Output = Result<Outcome, ErrorObject>> + Send>>>,
+    body: Option<RootBody>,
     token: String,
     call: Option<Call>,
     alarm: Option<Alarm>,
     backoff: Duration,
+    /// No refresh before this moment.
+    next_refresh: Timestamp,
     outcome: Option<Outcome>,
     result_checkpointed: bool,
     environment: Environment,
@@ -129,7 +132,7 @@ impl Driver {
             }
             self.poll_body();
             if let Some(output) = self.end_by_fatal() {
-                return output.map_or(Poll::Pending, Poll::Ready);
+                return Poll::Ready(output);
             }
             if self.run.root_task.is_woken() {
                 continue;
@@ -205,7 +208,7 @@ impl Driver {
     }
 
     /// A fatal condition beats every other outcome: what is queued is flushed, then the execution fails.
-    fn end_by_fatal(&mut self) -> Option<Option<Output>> {
+    fn end_by_fatal(&mut self) -> Option<Output> {
         let fatal = self.run.core().fatal().cloned()?;
         // Cancels everything that runs.
         self.body = None;
@@ -213,13 +216,13 @@ impl Driver {
         match fatal {
             Fatal::Diverged(error) => {
                 self.run.core().outbox.discard();
-                Some(Some(match self.environment.options.on_divergence {
+                Some(match self.environment.options.on_divergence {
                     DivergencePolicy::Fail => Ok(InvocationOutput::Failed { error: Some(error) }),
                     DivergencePolicy::RetryInvocation => Err(InvocationError { message: error.to_string() }),
-                }))
+                })
             }
             Fatal::Fail(_) if self.call.is_some() || !self.run.core().outbox.is_empty() => None,
-            Fatal::Fail(error) => Some(Some(Ok(InvocationOutput::Failed { error: Some(fit_error(error)) }))),
+            Fatal::Fail(error) => Some(Ok(InvocationOutput::Failed { error: Some(fit_error(error)) })),
         }
     }
 
@@ -335,6 +338,7 @@ impl Driver {
             (Some(due), Some(polling)) => Some(due.min(polling)),
             (due, polling) => due.or(polling),
         };
+        let refresh = refresh.map(|refresh| refresh.max(self.next_refresh));
         let flush = lazy_updates.then(|| now.after(options.linger));
         let wanted = match (refresh, flush) {
             (Some(refresh), Some(flush)) if flush < refresh => Some((flush, Purpose::Flush)),
@@ -363,6 +367,7 @@ impl Driver {
         let updates = self.run.core().outbox.take_batch();
         if purpose == Purpose::Refresh {
             self.backoff = (self.backoff * 2).min(SLOWEST_REFRESH);
+            self.next_refresh = self.environment.clock.now().after(REFRESH_DISTANCE);
         }
         self.checkpoint(updates);
         true
@@ -399,15 +404,14 @@ async fn all_pages(
     Ok(operations)
 }
 
-/// Takes the execution's own operation out: the one with the ARN's last segment as its id, or any `EXECUTION`.
-fn split_execution(arn: &str, mut operations: Vec<Operation>) -> (Option<Operation>, Vec<Operation>) {
+/// The execution's input: of the operation with the ARN's last segment as its id, or of any `EXECUTION`.
+fn input_payload(arn: &str, operations: &[Operation]) -> Option<Payload> {
     let id = arn.rsplit('/').next().unwrap_or(arn);
-    let position = operations
+    let execution = operations
         .iter()
-        .position(|operation| operation.id.as_str() == id)
-        .or_else(|| operations.iter().position(|operation| operation.operation_type == OperationType::Execution));
-    let execution = position.map(|position| operations.remove(position));
-    (execution, operations)
+        .find(|operation| operation.id.as_str() == id)
+        .or_else(|| operations.iter().find(|operation| operation.operation_type == OperationType::Execution));
+    execution.and_then(|execution| execution.execution_details.as_ref()?.input_payload.clone())
 }
 
 /// What a refusal of the service means: end the invocation so that it is tried again, or fail the execution.

@@ -71,7 +71,7 @@ pub use crate::{
         derived::{Derived, Now, Random, now, random, uuid},
         group::{CompletionReason, ItemStatus},
         invoke::{Invoke, invoke},
-        map::{Batch, BatchItem, Map, MapOutcome, map, parallel},
+        map::{Batch, BatchItem, Map, MapOutcome, Parallel, map, parallel},
         step::{Step, step_attempt},
         wait::{Wait, wait, wait_until},
     },

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use durable_runtime::__private::{Execution, ExecutionBody, Step, StepBody};
 use durable_runtime::prelude::*;
-use durable_runtime::{DurableError, DurableValue};
+use durable_runtime::serdes::Json;
+use durable_runtime::{DurableError, DurableValue, ErrorObject};
 use ui_tests::{Order, PayError, charge};
 
 type Paid<T> = Result<T, PayError>;
@@ -48,6 +49,48 @@ async fn fallible_by_parameter<T: DurableValue + Default, E: DurableError>() -> 
 #[durable_step]
 async fn fallible_by_alias() -> Paid<u32> {
     Ok(1)
+}
+
+fn is_transient(error: &ErrorObject) -> bool {
+    error.error_type.as_deref() == Some("Transient")
+}
+
+#[durable_step(
+    retry(max_attempts = 2, initial_delay = "1s", backoff = 1, max_delay = "1h30m", jitter = none, retry_if = is_transient),
+    at_most_once,
+    timeout = "30s",
+    name = "every option",
+    serdes = Json,
+    crate = ::durable_runtime
+)]
+async fn every_option(order: &Order) -> Paid<u32> {
+    Ok(order.id)
+}
+
+#[durable_step(retry = RetryPolicy::AWS_DEFAULT)]
+async fn policy_by_name() -> Paid<u32> {
+    Ok(1)
+}
+
+#[durable_execution(name = "execution", serdes = Json, crate = ::durable_runtime)]
+async fn execution_options(order: Order) -> Paid<u32> {
+    /// A step that nobody else needs.
+    #[durable_step]
+    async fn nested(n: u32) -> u32 {
+        helper(n).await
+    }
+
+    async fn helper(n: u32) -> u32 {
+        std::future::ready(n).await
+    }
+
+    let offset = 1;
+    let inline = step!("inline", retry(max_attempts = 2), at_most_once, timeout = "1s", serdes = Json, {
+        Ok::<u32, PayError>(helper(offset).await + order.id)
+    })
+    .await?;
+    let block = async { policy_by_name().await }.named("block").await?;
+    Ok(nested(inline).await + every_option(&order).await? + block)
 }
 
 #[durable_execution]
@@ -140,7 +183,7 @@ async fn control_flow(order: Order) -> Paid<Vec<String>> {
         n += 1;
         match factorial(n).await {
             found if found > u64::from(block) => break found,
-            _ => continue,
+            _ => {}
         }
     };
     results.push(format!("{n} {} {}", is_even(4).await, tree(2).await?));
@@ -163,6 +206,7 @@ fn every_result_is_fallible_and_nothing_else() {
         step_codec(&fallible_by_parameter::<u32, PayError>()),
         execution_codec(&generated(Order { id: 1 })),
         execution_codec(&control_flow(Order { id: 1 })),
+        execution_codec(&execution_options(Order { id: 1 })),
     ] {
         assert!(fallible.contains("::Fallible"), "{fallible}");
     }

@@ -16,4 +16,5 @@ pub mod http;
 pub mod local;
 pub mod ports;
 pub mod research;
+mod retry;
 pub mod telemetry;

@@ -10,8 +10,9 @@ use crate::command::root;
 pub(crate) fn replace_block(name: &str, content: &str) -> Result<()> {
     let path = root().join("README.md");
     let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let replaced = replaced(&text, name, content)
-        .with_context(|| format!("{} has no `<!-- {name}:begin -->` … `<!-- {name}:end -->`", path.display()))?;
+    let replaced = replaced(&text, name, content).with_context(|| {
+        format!("{} has no `<!-- {name}:begin -->` … `<!-- {name}:end -->`", path.display())
+    })?;
     fs::write(&path, replaced).with_context(|| format!("{} cannot be written", path.display()))
 }
 

@@ -35,6 +35,9 @@ mod token;
 mod transition;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 
 pub use callback::{CallbackOutcome, CallbackRefusal, CallbackTimer};
 pub use chained::ChildOutcome;

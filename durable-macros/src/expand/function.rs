@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{ReturnType, Safety, Signature};
 
-use crate::model::{Model, Place};
+use crate::model::{Argument, Model, Place};
 use crate::tokens::{group_at, is_punct, located_at};
 
 /// Assembles what is emitted: the function that callers see, with the user's own inside or beside it.
@@ -29,6 +29,12 @@ pub(super) fn expand_pair(
             (None, Some(quote!(#(#conditions)* #[doc(hidden)] #inner)))
         }
     };
+    // `_order` is unused in the body, but has to be passed to it.
+    let allow = model
+        .arguments
+        .iter()
+        .any(Argument::starts_with_underscore)
+        .then(|| quote!(#[allow(clippy::used_underscore_binding)]));
     let statements = quote! {
         #[allow(unused_imports)] // only one of the two applies to a given output
         use #private::{ProbeFallible as _, ProbeInfallible as _};
@@ -38,6 +44,7 @@ pub(super) fn expand_pair(
     };
     quote! {
         #(#outer_attributes)*
+        #allow
         #visibility #outer { #statements }
         #beside
     }

@@ -18,7 +18,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Takes the operations of the envelope and its further pages, without the execution itself.
+    /// Takes the operations of the envelope and its further pages.
     pub(crate) fn load(operations: Vec<Operation>) -> Self {
         let mut history = Self {
             claimed: vec![false; operations.len()],
@@ -27,6 +27,9 @@ impl History {
         };
         for (position, operation) in operations.iter().enumerate() {
             history.positions.insert(operation.id.clone(), position);
+            if operation.operation_type == OperationType::Execution {
+                continue;
+            }
             match history.unclaimed_under.get_mut(&operation.parent_id) {
                 Some(count) => *count += 1,
                 None => drop(history.unclaimed_under.insert(operation.parent_id.clone(), 1)),
@@ -34,6 +37,11 @@ impl History {
         }
         history.operations = operations;
         history
+    }
+
+    /// True when nothing but the execution itself is recorded.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.operations.iter().all(|operation| operation.operation_type == OperationType::Execution)
     }
 
     pub(crate) fn get(&self, id: &OperationId) -> Option<&Operation> {

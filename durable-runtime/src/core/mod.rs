@@ -56,8 +56,8 @@ pub(crate) struct Core {
 impl Core {
     /// A machine that knows `operations`. A first invocation has nothing to mismatch.
     pub(crate) fn new(operations: Vec<Operation>) -> Self {
-        let effects_allowed = operations.is_empty();
-        Self { history: History::load(operations), effects_allowed, ..Self::default() }
+        let history = History::load(operations);
+        Self { effects_allowed: history.is_empty(), history, ..Self::default() }
     }
 
     pub(crate) fn fail(&mut self, fatal: Fatal) {

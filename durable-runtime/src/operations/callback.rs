@@ -215,8 +215,8 @@ pub struct CallbackResult<T, S = Json>(CallbackHandle<T, S>);
 impl<T: CallbackValue, S: Serdes<T>> DurableOperation for CallbackResult<T, S> {
     type Output = Result<T, CallbackError>;
 
-    fn start(self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
-        async move { result::<T, S>(&cx, &self.0.operation, &self.0.name).await }
+    async fn start(self, cx: Cx) -> Self::Output {
+        result::<T, S>(&cx, &self.0.operation, &self.0.name).await
     }
 }
 only_inside!([T: CallbackValue, S: Serdes<T>] CallbackResult<T, S>, Result<T, CallbackError>);

@@ -64,9 +64,12 @@ pub fn map<I: IntoIterator, F>(items: I, f: F) -> Map<I::Item, F> {
 ///     parallel(hosts.iter().map(|host| probe(host))).min_successful(1).await
 /// }
 /// ```
-pub fn parallel<I: IntoIterator>(operations: I) -> Map<I::Item, fn(I::Item) -> I::Item> {
+pub fn parallel<I: IntoIterator>(operations: I) -> Parallel<I::Item> {
     Map::new(PARALLEL, operations, std::convert::identity)
 }
+
+/// A map whose items are the operations themselves; see [`parallel`].
+pub type Parallel<O> = Map<O, fn(O) -> O>;
 
 #[derive(Clone, Copy, Debug)]
 struct Kind {

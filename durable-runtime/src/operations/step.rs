@@ -286,7 +286,12 @@ impl<B: StepBody> DurableOperation for Step<B> {
     fn start(self, cx: Cx) -> impl Future<Output = B::Output> + Send {
         let options = self.options;
         let (name, body) = self.into_parts();
-        let identity = cx.claim(OperationType::Step, sub_type::STEP, Some(CompactString::from(name)));
+        let name = match name {
+            // Points at the text instead of copying a long one.
+            Cow::Borrowed(name) => CompactString::const_new(name),
+            Cow::Owned(name) => CompactString::from(name),
+        };
+        let identity = cx.claim(OperationType::Step, sub_type::STEP, Some(name));
         perform(StepMachine { cx, identity, options, attempt: 1 }, body)
     }
 }

@@ -49,14 +49,8 @@ impl A2aClient {
             endpoint: redact_url(endpoint),
             reason: describe_transport_error(error),
         };
-        let answer = self
-            .http
-            .for_url(&url)
-            .post(url)
-            .json(&encode_send(task))
-            .send()
-            .await
-            .map_err(transport)?;
+        let answer =
+            self.http.for_url(&url).post(url).json(&encode_send(task)).send().await.map_err(transport)?;
         let status = answer.status().as_u16();
         let body = answer.bytes().await.map_err(transport)?;
         decode_answer(endpoint, task, status, &body)
@@ -105,7 +99,9 @@ pub fn decode_answer(
     let not_json_rpc = |endpoint, reason| Err(DispatchError::NotJsonRpc { endpoint, reason });
     let response: Response = match serde_json::from_slice(body) {
         Ok(response) => response,
-        Err(error) => return not_json_rpc(endpoint, format!("{error}; the body is: {}", excerpt(body, task))),
+        Err(error) => {
+            return not_json_rpc(endpoint, format!("{error}; the body is: {}", excerpt(body, task)));
+        }
     };
     if response.jsonrpc != "2.0" {
         return not_json_rpc(endpoint, format!("its version is `{}`", hide_token(&response.jsonrpc, task)));

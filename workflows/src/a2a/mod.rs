@@ -20,4 +20,6 @@ pub use rpc::{
     Accepted, ErrorObject, Message, Part, RequestError, Response, SendParams, SendRequest, TaskState,
     decode_send, error_codes,
 };
-pub use task::{ArtifactReference, ArtifactType, Depth, Task, TaskInput, TaskInputs, TaskKind, TaskParameters};
+pub use task::{
+    ArtifactReference, ArtifactType, Depth, Task, TaskInput, TaskInputs, TaskKind, TaskParameters,
+};

@@ -182,7 +182,8 @@ pub fn decode_send(body: &[u8]) -> Result<(Value, Task), RequestError> {
         return Err(refuse(&id, INVALID_REQUEST, message));
     }
     if id.is_null() {
-        let message = "a request needs an `id`, a string or a number; notifications are not answered".to_owned();
+        let message =
+            "a request needs an `id`, a string or a number; notifications are not answered".to_owned();
         return Err(refuse(&id, INVALID_REQUEST, message));
     }
     match request.get("method").and_then(Value::as_str) {
@@ -204,7 +205,8 @@ pub fn decode_send(body: &[u8]) -> Result<(Value, Task), RequestError> {
         );
         return Err(refuse(&id, INVALID_PARAMS, message));
     };
-    let task: Task = serde_json::from_str(text)
-        .map_err(|error| refuse(&id, INVALID_PARAMS, format!("the text part is no task document: {error}")))?;
+    let task: Task = serde_json::from_str(text).map_err(|error| {
+        refuse(&id, INVALID_PARAMS, format!("the text part is no task document: {error}"))
+    })?;
     Ok((id, task))
 }

@@ -41,7 +41,8 @@ impl Delivery {
     pub(super) async fn heartbeat(&self, task: &Task, progress: Reading) {
         let Reading { stage, done, total } = progress;
         tracing::info!(task = %task.id(), stage, done, total, "working");
-        let body = json!({ "token": task.callback_token, "status": "HEARTBEAT" });
+        let progress = json!({ "stage": stage, "done": done, "total": total });
+        let body = json!({ "token": task.callback_token, "status": "HEARTBEAT", "progress": progress });
         match self.post(task, &body).await {
             Attempt::Taken => {}
             Attempt::Refused(status) => {

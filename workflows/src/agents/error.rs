@@ -28,7 +28,9 @@ pub enum AgentsError {
         source: io::Error,
     },
     /// Neither `CARGO_HOME` nor a home directory is known.
-    #[error("no corpus was given, and neither CARGO_HOME nor a home directory is known; give a directory of documents")]
+    #[error(
+        "no corpus was given, and neither CARGO_HOME nor a home directory is known; give a directory of documents"
+    )]
     NoHome,
     /// No crate was ever downloaded here.
     #[error(

@@ -51,7 +51,11 @@ pub(super) struct Fields {
 impl CorpusIndex {
     /// Opens the index of `corpus` below `directory`, and makes it first if there is none.
     /// Says whether there was one.
-    pub(super) fn open(corpus: &Corpus, directory: &Path, progress: &Progress) -> Result<(Self, bool), Stopped> {
+    pub(super) fn open(
+        corpus: &Corpus,
+        directory: &Path,
+        progress: &Progress,
+    ) -> Result<(Self, bool), Stopped> {
         let fingerprint = corpus.fingerprint();
         let corpus_key = corpus_key(&corpus.root);
         let target = directory.join(format!("{corpus_key}-{fingerprint}"));
@@ -62,8 +66,8 @@ impl CorpusIndex {
         // There may be a damaged one, which is as good as none.
         remove_if_there(&target).map_err(storage)?;
         let building = directory.join(format!("building-{}", Uuid::new_v4()));
-        let built = build(corpus, &building, progress)
-            .and_then(|()| fs::rename(&building, &target).map_err(storage));
+        let built =
+            build(corpus, &building, progress).and_then(|()| fs::rename(&building, &target).map_err(storage));
         if built.is_err() {
             // The first error is the one to report.
             let _ = remove_if_there(&building);
@@ -194,7 +198,9 @@ fn build(corpus: &Corpus, path: &Path, progress: &Progress) -> Result<(), Stoppe
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..threads).map(|_| scope.spawn(read_files)).collect();
         readers.into_iter().try_for_each(|reader| {
-            reader.join().unwrap_or_else(|_| Err(failed(FailureKind::Internal, "a document could not be read")))
+            reader
+                .join()
+                .unwrap_or_else(|_| Err(failed(FailureKind::Internal, "a document could not be read")))
         })
     })?;
     progress.begin("writing the index", 0);

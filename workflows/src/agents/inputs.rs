@@ -33,26 +33,30 @@ impl Inputs {
     ) -> Result<T, AgentFailure> {
         let value = match input {
             None => {
-                let message = format!("the task has no `inputs.{name}`; send the {name} result or a reference to it");
+                let message =
+                    format!("the task has no `inputs.{name}`; send the {name} result or a reference to it");
                 return Err(AgentFailure::new(FailureKind::InvalidInput, message));
             }
             Some(TaskInput::Inline(value)) => value,
             Some(TaskInput::Reference(reference)) => self.fetch(name, &reference).await?,
         };
         serde_json::from_value(value).map_err(|error| {
-            AgentFailure::new(FailureKind::InvalidInput, format!("`inputs.{name}` is no {name} result: {error}"))
+            AgentFailure::new(
+                FailureKind::InvalidInput,
+                format!("`inputs.{name}` is no {name} result: {error}"),
+            )
         })
     }
 
     async fn fetch(&self, name: &str, reference: &ArtifactReference) -> Result<Value, AgentFailure> {
         let unavailable = |reason: String| {
-            let message = format!("`inputs.{name}`, stored at {}, can't be fetched: {reason}", reference.s3_uri);
+            let message =
+                format!("`inputs.{name}`, stored at {}, can't be fetched: {reason}", reference.s3_uri);
             AgentFailure::new(FailureKind::InputUnavailable, message)
         };
-        let url = reference
-            .url
-            .as_deref()
-            .ok_or_else(|| unavailable("the reference has no `url`, and this agent has no access to the store".into()))?;
+        let url = reference.url.as_deref().ok_or_else(|| {
+            unavailable("the reference has no `url`, and this agent has no access to the store".into())
+        })?;
         let url = Url::parse(url).map_err(|error| unavailable(format!("its `url` is no URL: {error}")))?;
 
         let mut attempt = 1;
@@ -72,8 +76,7 @@ impl Inputs {
     }
 
     async fn fetch_once(&self, url: Url) -> Result<Vec<u8>, FetchFailure> {
-        let transport =
-            |error| FetchFailure { is_transient: true, reason: describe_transport_error(error) };
+        let transport = |error| FetchFailure { is_transient: true, reason: describe_transport_error(error) };
         let mut answer = self.http.for_url(&url).get(url).send().await.map_err(transport)?;
         let status = answer.status();
         if !status.is_success() {

@@ -79,7 +79,8 @@ impl ChatModel {
         if let Some(api_key) = &self.config.api_key {
             request = request.bearer_auth(api_key);
         }
-        let transport = |error| (true, format!("{}: {}", redact_url(self.url.as_str()), describe_transport_error(error)));
+        let transport =
+            |error| (true, format!("{}: {}", redact_url(self.url.as_str()), describe_transport_error(error)));
         let answer = request.send().await.map_err(transport)?;
         let status = answer.status();
         if !status.is_success() {

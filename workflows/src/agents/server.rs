@@ -20,10 +20,7 @@ const LONGEST_TOKEN: usize = 1024;
 
 /// The routes of one agent.
 pub(super) fn router(worker: Arc<Worker>) -> Router {
-    Router::new()
-        .route("/", post(send))
-        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
-        .with_state(worker)
+    Router::new().route("/", post(send)).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(worker)
 }
 
 async fn send(State(worker): State<Arc<Worker>>, headers: HeaderMap, body: Bytes) -> HttpResponse {
@@ -74,9 +71,7 @@ fn check(worker: &Worker, task: &Task) -> Result<(), String> {
     }
     match Url::parse(&task.callback_url) {
         Ok(url) if url.scheme() == "http" => Ok(()),
-        Ok(url) => {
-            Err(format!("`callback_url` has the scheme `{}`; give an `http://` URL", url.scheme()))
-        }
+        Ok(url) => Err(format!("`callback_url` has the scheme `{}`; give an `http://` URL", url.scheme())),
         Err(error) => Err(format!("`callback_url` is no URL: {error}")),
     }
 }

@@ -4,16 +4,14 @@ use durable_runtime::{prelude::*, protocol::ErrorObject};
 
 use super::{CallbackFault, Kind, Request, Signal, redacted};
 use crate::{
+    retry,
     ports::{
         Change, DeadLetter, Delivery, DeliveryFailure, HistoryEntry, Outcome, Ports, Route, StoreError,
     },
     research::Status,
 };
 
-#[durable_step(
-    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable),
-    timeout = "10s"
-)]
+#[durable_step(retry = retry::CALLBACK_DELIVERY, timeout = "10s")]
 pub(super) async fn deliver(
     ports: &Ports,
     request: &Request,
@@ -63,19 +61,14 @@ fn received(sent: Result<(), DeliveryFailure>, kind: Kind) -> Result<Kind, Callb
     }
 }
 
-#[durable_step(
-    retry(max_attempts = 3, initial_delay = "1s", backoff = 2.0, max_delay = "4s", jitter = full, retry_if = CallbackFault::is_retryable),
-    timeout = "10s"
-)]
+#[durable_step(retry = retry::HEARTBEATS, timeout = "10s")]
 pub(super) async fn heartbeat(ports: &Ports, request: &Request) -> Result<Kind, CallbackFault> {
     let sent = ports.executions.heartbeat(request.message.token.clone()).await;
     received(sent, Kind::HeartbeatRecorded)
 }
 
 /// The workflow runs again: its record says so, unless it ended in the meantime.
-#[durable_step(
-    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable)
-)]
+#[durable_step(retry = retry::CALLBACK_STORAGE)]
 pub(super) async fn update_workflow_record(
     ports: &Ports,
     request: &Request,
@@ -107,9 +100,7 @@ pub(super) async fn update_workflow_record(
     }
 }
 
-#[durable_step(
-    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable)
-)]
+#[durable_step(retry = retry::CALLBACK_STORAGE)]
 pub(super) async fn append_history(
     ports: &Ports,
     request: &Request,
@@ -130,9 +121,7 @@ pub(super) async fn append_history(
 }
 
 /// What can't be delivered is not lost.
-#[durable_step(
-    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable)
-)]
+#[durable_step(retry = retry::CALLBACK_STORAGE)]
 pub(super) async fn dead_letter(
     ports: &Ports,
     request: &Request,

@@ -1,12 +1,12 @@
 //! A second chance for dead letters.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CallbackFault, Kind, deliver::send};
 use crate::ports::{Delivery, Ports};
 
 /// What became of the dead letters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redriven {
     /// The execution has them now, or closed its callback in the meantime.
     pub delivered: usize,

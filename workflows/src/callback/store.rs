@@ -5,8 +5,10 @@ use std::time::Duration;
 use durable_runtime::prelude::*;
 
 use super::{CallbackFault, Request, Signal, redacted, sha256};
-use crate::ports::{Artifacts, INLINE_LIMIT, NewCallback, Outcome, StoreError, Stored};
-use crate::ports::Ports;
+use crate::{
+    ports::{Artifacts, INLINE_LIMIT, NewCallback, Outcome, Ports, StoreError, Stored},
+    retry,
+};
 
 /// How long a result is kept.
 const RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -32,10 +34,7 @@ pub async fn externalised(
     Ok(Signal::Outcome(Outcome::Success { result: serde_json::to_value(reference)? }))
 }
 
-#[durable_step(
-    name = "store_result",
-    retry(max_attempts = 4, initial_delay = "1s", backoff = 2.0, max_delay = "8s", jitter = full, retry_if = CallbackFault::is_retryable)
-)]
+#[durable_step(retry = retry::CALLBACK_STORAGE)]
 pub(super) async fn store_result(
     ports: &Ports,
     request: &Request,

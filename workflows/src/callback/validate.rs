@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::redacted;
 use crate::ports::Outcome;
 
 /// The longest token, in characters.
@@ -15,6 +16,12 @@ pub struct Message {
     pub token: String,
     /// What is said about it.
     pub signal: Signal,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Message").field("token", &redacted(&self.token)).field("signal", &self.signal).finish()
+    }
 }
 
 /// What a callback says.

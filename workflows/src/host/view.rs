@@ -38,7 +38,7 @@ pub struct WorkflowView {
     /// What about.
     pub topic: String,
     /// How.
-    pub parameters: ParametersView,
+    pub parameters: serde_json::Value,
     /// Where it stands.
     pub status: Status,
     /// The step that runs or is waited for.
@@ -70,8 +70,6 @@ pub struct WorkflowView {
     pub error: Option<String>,
 }
 
-/// Parameters as they were given.
-pub type ParametersView = serde_json::Value;
 
 impl WorkflowView {
     /// The public side of a record.

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::{Job, PhaseResult, Status};
 use crate::{
+    retry,
     error::WorkflowError,
     ports::{ApprovalRequest, ArtifactRef, Change, DomainEvent, Notification, Ports},
 };
 
 const REVIEW_LINK_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
-const ATTEMPTS: u32 = 5;
 
 /// What the reviewer decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,10 +27,7 @@ pub struct Approval {
 }
 
 /// Puts the analysis before a reviewer.
-#[durable_step(
-    retry(max_attempts = 5, initial_delay = "1s", backoff = 2.0, max_delay = "30s", jitter = full, retry_if = WorkflowError::is_retryable),
-    timeout = "2m"
-)]
+#[durable_step(retry = retry::NOTIFICATIONS, timeout = "2m")]
 pub(super) async fn request_approval(
     ports: &Ports,
     job: &Job,
@@ -61,7 +58,7 @@ pub(super) async fn request_approval(
     };
     let notified = ports.notify.send(notification).await;
     if let Err(reason) = &notified {
-        if step_attempt().unwrap_or(1) < ATTEMPTS {
+        if step_attempt().unwrap_or(1) < retry::NOTIFICATIONS.max_attempts {
             return Err(WorkflowError::State {
                 message: format!("the reviewer could not be notified: {reason}"),
                 retryable: true,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Approval, Job, Phase, PhaseResult, Status};
 use crate::{
+    retry,
     error::{WorkflowError, sanitised},
     ports::{Change, DomainEvent, Ports, Report, StoreError, WorkflowId},
 };
@@ -30,10 +31,7 @@ pub struct Delivery {
 }
 
 /// Stores the report and closes the record.
-#[durable_step(
-    retry(max_attempts = 5, initial_delay = "1s", backoff = 2.0, max_delay = "30s", jitter = full, retry_if = WorkflowError::is_retryable),
-    timeout = "2m"
-)]
+#[durable_step(retry = retry::STORES, timeout = "2m")]
 pub(super) async fn finalize_workflow(
     ports: &Ports,
     job: &Job,
@@ -67,10 +65,7 @@ pub(super) async fn finalize_workflow(
 }
 
 /// Closes the record of a workflow that the reviewer stopped.
-#[durable_step(
-    retry(max_attempts = 5, initial_delay = "1s", backoff = 2.0, max_delay = "30s", jitter = full, retry_if = WorkflowError::is_retryable),
-    timeout = "2m"
-)]
+#[durable_step(retry = retry::STORES, timeout = "2m")]
 pub(super) async fn reject_workflow(
     ports: &Ports,
     job: &Job,
@@ -88,10 +83,7 @@ pub(super) async fn reject_workflow(
 }
 
 /// Closes the record of a workflow that failed. One that ended otherwise, by a cancellation, stays as it is.
-#[durable_step(
-    retry(max_attempts = 5, initial_delay = "1s", backoff = 2.0, max_delay = "30s", jitter = full, retry_if = WorkflowError::is_retryable),
-    timeout = "2m"
-)]
+#[durable_step(retry = retry::STORES, timeout = "2m")]
 pub(super) async fn fail_workflow(ports: &Ports, job: &Job, error: &WorkflowError) -> Result<(), WorkflowError> {
     let id = &job.workflow_id;
     let message = sanitised(&error.to_string());

@@ -18,6 +18,7 @@ pub use phase::{Phase, PhaseResult};
 pub use status::{Status, UnknownStatus};
 
 use crate::{
+    retry,
     error::WorkflowError,
     ports::{Change, NewRecord, Ports, WorkflowId},
 };
@@ -84,7 +85,7 @@ pub async fn research_workflow(ports: Ports, job: Job) -> Result<Delivery, Workf
 }
 
 /// Puts the workflow on record as running.
-#[durable_step(retry(max_attempts = 5, initial_delay = "1s", max_delay = "30s", retry_if = WorkflowError::is_retryable))]
+#[durable_step(retry = retry::STORES)]
 async fn init_workflow(ports: &Ports, job: &Job) -> Result<(), WorkflowError> {
     let record = NewRecord { id: job.workflow_id.clone(), input: job.input.clone() };
     ports.records.create(record).await?;

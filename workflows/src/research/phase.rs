@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Approval, Job, Status, finish::report_text};
 use crate::{
+    retry,
     error::WorkflowError,
     ports::{AgentTask, ArtifactRef, Change, DispatchFailure, INLINE_LIMIT, Ports, Route},
 };
@@ -129,10 +130,7 @@ pub(super) async fn agent_phase(
 }
 
 /// Sends the task. The token is on record and the status is `PENDING` before the agent can possibly answer.
-#[durable_step(
-    retry(max_attempts = 5, initial_delay = "1s", backoff = 2.0, max_delay = "30s", jitter = full, retry_if = WorkflowError::is_retryable),
-    timeout = "2m"
-)]
+#[durable_step(retry = retry::AGENTS, timeout = "2m")]
 async fn dispatch(
     ports: &Ports,
     job: &Job,
@@ -174,10 +172,7 @@ async fn dispatch(
 }
 
 /// Small results come inline from here on; large ones stay where they are, but are known to be usable.
-#[durable_step(
-    retry(max_attempts = 5, initial_delay = "1s", backoff = 2.0, max_delay = "30s", jitter = full, retry_if = WorkflowError::is_retryable),
-    timeout = "2m"
-)]
+#[durable_step(retry = retry::STORES, timeout = "2m")]
 async fn fetch_artifact(
     ports: &Ports,
     job: &Job,

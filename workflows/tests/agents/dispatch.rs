@@ -35,7 +35,9 @@ async fn acceptances_are_recognised_however_they_are_worded() {
 
 #[tokio::test]
 async fn whatever_is_no_acceptance_is_an_error_and_only_some_are_worth_a_retry() {
-    for (status, is_retryable) in [(429, true), (500, true), (503, true), (400, false), (404, false), (302, false)] {
+    for (status, is_retryable) in
+        [(429, true), (500, true), (503, true), (400, false), (404, false), (302, false)]
+    {
         let error = answer(status, "no").await.unwrap_err();
         assert!(matches!(&error, DispatchError::Status { status: it, .. } if *it == status), "{error}");
         assert_eq!(error.is_retryable(), is_retryable, "{status}");
@@ -55,7 +57,8 @@ async fn whatever_is_no_acceptance_is_an_error_and_only_some_are_worth_a_retry()
     }
     let error = answer(200, &rpc(json!({ "error": { "code": -32602, "message": "no" } }))).await.unwrap_err();
     assert!(matches!(error, DispatchError::Rpc { code: -32602, .. }) && !error.is_retryable());
-    let error = answer(200, &rpc(json!({ "result": { "status": { "state": "rejected" } } }))).await.unwrap_err();
+    let error =
+        answer(200, &rpc(json!({ "result": { "status": { "state": "rejected" } } }))).await.unwrap_err();
     assert!(matches!(error, DispatchError::Refused { state: TaskState::Rejected, .. }));
 }
 
@@ -92,7 +95,8 @@ async fn errors_survive_storage_and_never_hold_the_token() {
 
 /// Posts `body` to the researcher; the status and the JSON-RPC error code.
 async fn post_raw(agents: &EmbeddedAgents, content_type: &str, body: String) -> (u16, Option<i64>) {
-    let request = reqwest::Client::builder().no_proxy().build().unwrap().post(agents.endpoint(Role::Researcher));
+    let request =
+        reqwest::Client::builder().no_proxy().build().unwrap().post(agents.endpoint(Role::Researcher));
     let answer = request.header("content-type", content_type).body(body).send().await.unwrap();
     let status = answer.status().as_u16();
     let body: Value = answer.json().await.unwrap_or_default();
@@ -176,7 +180,8 @@ async fn long_work_sends_heartbeats_and_then_its_outcome() {
         }),
     );
     let mut analyze = task(TaskKind::Analyze, &receiver.url, "t");
-    let reference = json!({ "artifact_type": "s3_reference", "s3_uri": "s3://a/b", "url": serve(store).await });
+    let reference =
+        json!({ "artifact_type": "s3_reference", "s3_uri": "s3://a/b", "url": serve(store).await });
     analyze.inputs.research = Some(serde_json::from_value(reference).unwrap());
     send(&agents, Role::Analyst, &analyze).await;
     for _ in 0..3 {

@@ -31,7 +31,8 @@ async fn failure(desk: &Desk, role: Role, change: impl FnOnce(&mut Task)) -> Val
 #[tokio::test]
 async fn a_topic_the_corpus_does_not_know_is_nothing_found() {
     let desk = Desk::new();
-    let error = failure(&desk, Role::Researcher, |task| task.topic = "medieval falconry workflow".into()).await;
+    let error =
+        failure(&desk, Role::Researcher, |task| task.topic = "medieval falconry workflow".into()).await;
     assert_eq!(error["type"], "NothingFound");
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("the corpus never mentions `medieval`, `falconry`"), "{message}");

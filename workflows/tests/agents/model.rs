@@ -71,6 +71,10 @@ async fn a_model_that_writes_too_much_is_cut_to_the_limit() {
 async fn a_model_that_fails_or_cites_nothing_fails_the_task() {
     for (status, content) in [(400, "x"), (200, ""), (200, "Checkpoints are durable.")] {
         let (outcome, _) = write_with(status, content).await;
-        assert_eq!((&outcome["status"], &outcome["error"]["type"]), (&json!("FAILURE"), &json!("Model")), "{outcome}");
+        assert_eq!(
+            (&outcome["status"], &outcome["error"]["type"]),
+            (&json!("FAILURE"), &json!("Model")),
+            "{outcome}"
+        );
     }
 }

@@ -40,7 +40,8 @@ async fn the_analysis_drops_copies_and_counts_agreement() {
         serde_json::from_value(result_of(&agents, &mut receiver, Role::Analyst, &again).await).unwrap();
 
     assert_eq!(again.duplicates_removed, analysis.duplicates_removed + 1);
-    let copied = again.references.iter().find(|it| it.package == "elsewhere").expect("copies keep a reference");
+    let copied =
+        again.references.iter().find(|it| it.package == "elsewhere").expect("copies keep a reference");
     let cites_copy = |it: &&workflows::agents::Statement| it.references.contains(&copied.number);
     let statement = again.key_statements.iter().find(cites_copy).expect("a statement names its copy");
     assert!(statement.agreement >= 2);
@@ -77,7 +78,8 @@ async fn every_statement_of_the_report_stands_where_it_is_cited() {
         let (text, citations) = line.rsplit_once(" [").unwrap_or_else(|| panic!("`{line}` has no citation"));
         let first: u64 = citations.split(']').next().unwrap().parse().unwrap();
         let reference = report.references.iter().find(|it| it.number == first).expect("a known source");
-        let lines = cited_lines(desk.corpus.path(), &reference.file, reference.line_start, reference.line_end);
+        let lines =
+            cited_lines(desk.corpus.path(), &reference.file, reference.line_start, reference.line_end);
         assert!(lines.contains(text), "`{text}` is not in {}: {lines}", reference.file);
     }
     assert!(statements >= 4, "only {statements} statements in\n{}", report.report);
@@ -85,7 +87,11 @@ async fn every_statement_of_the_report_stands_where_it_is_cited() {
     for reference in &report.references {
         let place = format!("- [{}] `{}:{}", reference.number, reference.file, reference.line_start);
         assert!(report.report.contains(&place), "no `{place}` in\n{}", report.report);
-        assert!(body.contains(&format!("[{}]", reference.number)), "source {} is not cited", reference.number);
+        assert!(
+            body.contains(&format!("[{}]", reference.number)),
+            "source {} is not cited",
+            reference.number
+        );
     }
     agents.shutdown().await;
 }

@@ -25,10 +25,7 @@ pub(crate) const TOPIC: &str = "durable workflow checkpoint";
 pub(crate) fn corpus() -> TempDir {
     let corpus = tempfile::tempdir().unwrap();
     let documents: [(&str, &str); 9] = [
-        (
-            "engine-1.0.0/Cargo.toml",
-            "[package]\nname = \"engine\"\n",
-        ),
+        ("engine-1.0.0/Cargo.toml", "[package]\nname = \"engine\"\n"),
         (
             "engine-1.0.0/README.md",
             "# Engine\n\nA durable workflow survives the crash of its process.\n\n## Checkpoints\n\nThe engine writes a checkpoint after each step of a durable workflow.\nA checkpoint that was acknowledged is never lost.\n\n```rust\nlet workflow = \"code is no prose\";\n```\n\n## Timers\n\nA timer wakes a suspended workflow when its time has come.\n",
@@ -37,10 +34,7 @@ pub(crate) fn corpus() -> TempDir {
             "engine-1.0.0/src/lib.rs",
             "//! The durable engine keeps the history of every workflow.\n\n/// Writes the checkpoint of a durable workflow to storage.\n///\n/// Storage must be synced before the checkpoint is acknowledged.\npub fn checkpoint() {}\n\nfn undocumented() { let workflow = 1; }\n",
         ),
-        (
-            "engine-2.0.0/Cargo.toml",
-            "[package]\nname = \"engine\"\n",
-        ),
+        ("engine-2.0.0/Cargo.toml", "[package]\nname = \"engine\"\n"),
         (
             "engine-2.0.0/README.md",
             "# Engine\n\nA durable workflow survives the crash of its process.\n\n## Checkpoints\n\nThe engine writes a checkpoint after each step of a durable workflow.\nA checkpoint that was acknowledged is never lost.\n",

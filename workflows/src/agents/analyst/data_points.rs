@@ -9,12 +9,21 @@ use crate::agents::terms::{self, Word};
 /// How many frequent terms are named.
 const TOP_TERMS: usize = 6;
 
-pub(super) fn derive(kept: &[Kept], found: usize, topic: &[Word], key_statements: &[Statement]) -> Vec<DataPoint> {
+pub(super) fn derive(
+    kept: &[Kept],
+    found: usize,
+    topic: &[Word],
+    key_statements: &[Statement],
+) -> Vec<DataPoint> {
     let count = kept.len();
     let packages: BTreeSet<&str> = kept.iter().map(|it| package(&it.finding)).collect();
     let files: BTreeSet<&str> = kept.iter().map(|it| it.finding.file.as_str()).collect();
     let mut points = vec![
-        point("Passages analysed", count.to_string(), format!("{found} found, {} near duplicates", found - count)),
+        point(
+            "Passages analysed",
+            count.to_string(),
+            format!("{found} found, {} near duplicates", found - count),
+        ),
         point("Independent packages", packages.len().to_string(), format!("in {} files", files.len())),
         agreement(key_statements),
         coverage(kept, topic),
@@ -23,7 +32,11 @@ pub(super) fn derive(kept: &[Kept], found: usize, topic: &[Word], key_statements
     points.extend(topic.iter().map(|word| {
         let mentions = kept.iter().filter(|it| it.terms.contains(&word.term)).count();
         let share = mentions * 100 / count.max(1);
-        point(&format!("Mentions of {}", word.surface), format!("{share} %"), format!("{mentions} of {count} passages"))
+        point(
+            &format!("Mentions of {}", word.surface),
+            format!("{share} %"),
+            format!("{mentions} of {count} passages"),
+        )
     }));
     points.push(top_terms(kept, topic));
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
@@ -31,7 +44,9 @@ pub(super) fn derive(kept: &[Kept], found: usize, topic: &[Word], key_statements
         *kinds.entry(it.finding.kind.as_str()).or_default() += 1;
     }
     points.extend(
-        kinds.into_iter().map(|(kind, of)| point(&format!("From {kind}"), of.to_string(), "passages".to_owned())),
+        kinds
+            .into_iter()
+            .map(|(kind, of)| point(&format!("From {kind}"), of.to_string(), "passages".to_owned())),
     );
     points
 }
@@ -53,8 +68,10 @@ fn coverage(kept: &[Kept], topic: &[Word]) -> DataPoint {
 
 /// Distinct lines: passages of one file may overlap.
 fn lines(kept: &[Kept]) -> u64 {
-    let mut ranges: Vec<(&str, u64, u64)> =
-        kept.iter().map(|it| (it.finding.file.as_str(), it.finding.line_start, it.finding.line_end)).collect();
+    let mut ranges: Vec<(&str, u64, u64)> = kept
+        .iter()
+        .map(|it| (it.finding.file.as_str(), it.finding.line_start, it.finding.line_end))
+        .collect();
     ranges.sort_unstable();
     let mut total = 0;
     let mut reached = ("", 0);
@@ -79,7 +96,9 @@ fn top_terms(kept: &[Kept], topic: &[Word]) -> DataPoint {
         }
     }
     let mut ordered: Vec<(String, usize)> = counts.into_values().collect();
-    ordered.sort_by(|(left_word, left), (right_word, right)| right.cmp(left).then_with(|| left_word.cmp(right_word)));
+    ordered.sort_by(|(left_word, left), (right_word, right)| {
+        right.cmp(left).then_with(|| left_word.cmp(right_word))
+    });
     let named: Vec<String> =
         ordered.into_iter().take(TOP_TERMS).map(|(word, count)| format!("{word} ({count})")).collect();
     point("Frequent terms", named.join(", "), "passages with each".to_owned())

@@ -43,8 +43,9 @@ pub(super) fn remove(
                     (next, package(duplicate).to_owned())
                 })
                 .collect();
-            let terms = terms::term_set(&format!("{} {}", finding.title, finding.text));
-            Kept { finding, reference: number, also, terms }
+            let text_terms = terms::term_set(&finding.text);
+            let terms = terms::term_set(&finding.title).union(&text_terms).cloned().collect();
+            Kept { finding, reference: number, also, terms, text_terms }
         })
         .collect();
     Ok((kept, references))

@@ -20,11 +20,18 @@ struct Kept {
     reference: u64,
     /// References of findings that say the same, with their packages.
     also: Vec<(u64, String)>,
+    /// The terms of title and text.
     terms: BTreeSet<String>,
+    /// The terms of the text alone: titles are full of the names of files and items.
+    text_terms: BTreeSet<String>,
 }
 
 /// Does the task. Blocks.
-pub(super) fn analyze(task: &Task, research: ResearchResult, progress: &Progress) -> Result<Analysis, Stopped> {
+pub(super) fn analyze(
+    task: &Task,
+    research: ResearchResult,
+    progress: &Progress,
+) -> Result<Analysis, Stopped> {
     if research.findings.iter().all(|finding| finding.text.trim().is_empty()) {
         let message = "the research result has no findings with text; there is nothing to analyse";
         return Err(failed(FailureKind::InvalidInput, message));

@@ -27,7 +27,11 @@ pub(super) struct Candidate {
 }
 
 /// All sentences worth considering, best first.
-pub(super) fn candidates(kept: &[Kept], topic: &[Word], progress: &Progress) -> Result<Vec<Candidate>, Stopped> {
+pub(super) fn candidates(
+    kept: &[Kept],
+    topic: &[Word],
+    progress: &Progress,
+) -> Result<Vec<Candidate>, Stopped> {
     let topic: BTreeSet<&str> = topic.iter().map(|word| word.term.as_str()).collect();
     let mut found = Vec::new();
     for (index, Kept { finding, .. }) in kept.iter().enumerate() {
@@ -48,7 +52,8 @@ pub(super) fn candidates(kept: &[Kept], topic: &[Word], progress: &Progress) -> 
             let coverage = on_topic as f64 / topic.len().max(1) as f64;
             // The first sentence of a passage says what the passage is about.
             let opening = if position == 0 { 0.25 } else { 0.0 };
-            let score = 2.0 * coverage + finding.score + opening;
+            let dependent = if leans_on_another(&text) { 0.5 } else { 0.0 };
+            let score = 2.0 * coverage + finding.score + opening - dependent;
             found.push(Candidate { finding: index, text, terms, score });
         }
     }
@@ -117,6 +122,37 @@ fn is_quotable(sentence: &str) -> bool {
         && sentence.matches('`').count().is_multiple_of(2)
 }
 
+/// Whether a sentence points back at one that won't be quoted with it.
+fn leans_on_another(sentence: &str) -> bool {
+    const POINTERS: [&str; 22] = [
+        "this",
+        "these",
+        "that",
+        "those",
+        "it",
+        "they",
+        "such",
+        "which",
+        "he",
+        "she",
+        "however",
+        "also",
+        "but",
+        "and",
+        "or",
+        "so",
+        "then",
+        "therefore",
+        "otherwise",
+        "instead",
+        "same",
+        "additionally",
+    ];
+    let mut words = sentence.split_whitespace().map(|word| word.trim_matches(',').to_lowercase());
+    let first = words.next().unwrap_or_default();
+    POINTERS.contains(&first.as_str()) || words.take(3).any(|word| word == "this" || word == "these")
+}
+
 /// The beginning of a passage that has no whole sentence.
 fn excerpt(text: &str) -> Option<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -131,6 +167,13 @@ fn excerpt(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_that_points_back_is_recognised() {
+        assert!(leans_on_another("This makes it durable."));
+        assert!(leans_on_another("To account for this, it yields."));
+        assert!(!leans_on_another("A checkpoint makes the step durable, and this is why."));
+    }
 
     #[test]
     fn fragments_links_and_walls_are_not_quoted() {

@@ -8,11 +8,12 @@ use crate::agents::results::Theme;
 use crate::agents::terms::{self, Word};
 
 /// Words of every documentation, which make no theme.
-const GENERIC: &str = "argument behavior call cargo case code contain crate create default define describe \
-    documentation example field file following function give given implement implementation include instance item \
-    library make mean method module name need note number object option parameter pass possible provide \
-    reference require result return returned rust section set simple source struct support trait type user value \
-    variant version way work write";
+const GENERIC: &str = "add allow argument available behavior call cargo case check code contain crate create \
+    current default define describe different directly doc documentation enum exist example field file first fn \
+    follow function get give given handle implement implementation include inner instance instead item lib library \
+    list main make manner mean method mod module name need new next note number object option parameter pass \
+    possible provide really reference require result return returned rust second section set simple single source \
+    specific struct support take time trait two type user value variant version want way work write";
 const MOST_THEMES: usize = 7;
 const STATEMENTS_PER_THEME: usize = 14;
 const REST: &str = "Further findings";
@@ -33,7 +34,7 @@ pub(super) fn group(kept: &[Kept], topic: &[Word]) -> Vec<Group> {
     while groups.len() < wanted {
         let mut gathered: BTreeMap<&str, (f64, Vec<usize>)> = BTreeMap::new();
         for (index, finding) in left.iter().filter_map(|index| kept.get(*index).map(|it| (*index, it))) {
-            for term in finding.terms.iter().filter(|term| !excluded.contains(*term)) {
+            for term in finding.text_terms.iter().filter(|term| !excluded.contains(*term)) {
                 let (weight, findings) = gathered.entry(term).or_default();
                 *weight += finding.finding.score.max(0.05);
                 findings.push(index);
@@ -83,7 +84,9 @@ fn title(term: &str, findings: &[usize], kept: &[Kept]) -> String {
         counts
             .into_iter()
             .filter(|(_, count)| *count >= least)
-            .max_by(|(left_word, left), (right_word, right)| left.cmp(right).then_with(|| right_word.cmp(left_word)))
+            .max_by(|(left_word, left), (right_word, right)| {
+                left.cmp(right).then_with(|| right_word.cmp(left_word))
+            })
             .map(|(word, _)| word)
     };
     let words = most(pairs, 3).or_else(|| most(alone, 1)).unwrap_or_else(|| term.to_owned());

@@ -10,12 +10,31 @@ use super::passages::{Collector, Passage};
 
 /// Elements whose text nobody came to read.
 const SKIPPED: [&str; 12] = [
-    "script", "style", "nav", "footer", "noscript", "template", "svg", "head", "button", "select", "textarea", "pre",
+    "script", "style", "nav", "footer", "noscript", "template", "svg", "head", "button", "select",
+    "textarea", "pre",
 ];
 /// Elements that end a paragraph.
 const BLOCKS: [&str; 20] = [
-    "p", "div", "li", "ul", "ol", "dl", "dt", "dd", "section", "article", "main", "aside", "header", "table", "tr",
-    "td", "th", "blockquote", "figure", "br",
+    "p",
+    "div",
+    "li",
+    "ul",
+    "ol",
+    "dl",
+    "dt",
+    "dd",
+    "section",
+    "article",
+    "main",
+    "aside",
+    "header",
+    "table",
+    "tr",
+    "td",
+    "th",
+    "blockquote",
+    "figure",
+    "br",
 ];
 
 /// The passages of an HTML document.
@@ -96,7 +115,8 @@ impl<'a> LineFinder<'a> {
     /// The line on which `text` begins; that of the text before it, should it not be found.
     fn find(&mut self, text: &str) -> u64 {
         // Entities are spelled differently in the source: the longest plain beginning must do.
-        let word = text.trim_start().split(|it: char| it.is_whitespace() || !it.is_ascii() || "&<>\"'".contains(it));
+        let word =
+            text.trim_start().split(|it: char| it.is_whitespace() || !it.is_ascii() || "&<>\"'".contains(it));
         let Some(word) = word.into_iter().find(|it| !it.is_empty()) else {
             return self.line_at(self.at);
         };
@@ -156,7 +176,8 @@ fn tag_length(tag: &str) -> usize {
             return end.iter().map(|it| through(it)).min().unwrap_or(tag.len());
         }
     }
-    let is_tag = tag.get(1..).is_some_and(|it| it.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c)));
+    let is_tag =
+        tag.get(1..).is_some_and(|it| it.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c)));
     if !is_tag {
         return 1;
     }

@@ -82,7 +82,8 @@ fn list_item(line: &str) -> Option<&str> {
 
 /// Tables, rules, raw HTML, link definitions, indented code, images standing alone.
 fn is_noise(line: &str, trimmed: &str) -> bool {
-    let is_indented_code = line.starts_with('\t') || (line.starts_with("     ") && list_item(trimmed).is_none());
+    let is_indented_code =
+        line.starts_with('\t') || (line.starts_with("     ") && list_item(trimmed).is_none());
     let is_link_definition =
         trimmed.starts_with('[') && trimmed.split_once("]:").is_some_and(|(label, _)| !label.contains(']'));
     let is_image = trimmed.starts_with("![") || trimmed.starts_with("[![");
@@ -143,7 +144,8 @@ fn inline(line: &str) -> String {
 /// Of `[text](target)`, `[text][label]` or `[text]` at the start of `source`: the text, and what follows.
 fn link(source: &str) -> Option<(&str, &str)> {
     let (text, beyond) = bracketed(source, '[', ']')?;
-    let beyond = bracketed(beyond, '(', ')').or_else(|| bracketed(beyond, '[', ']')).map_or(beyond, |(_, it)| it);
+    let beyond =
+        bracketed(beyond, '(', ')').or_else(|| bracketed(beyond, '[', ']')).map_or(beyond, |(_, it)| it);
     Some((text, beyond))
 }
 

@@ -30,7 +30,13 @@ pub(super) struct Collector {
 impl Collector {
     /// A collector for a document, or a part of one, called `base`.
     pub(super) fn new(base: &str) -> Self {
-        Self { base: base.to_owned(), headings: Vec::new(), text: String::new(), lines: None, done: Vec::new() }
+        Self {
+            base: base.to_owned(),
+            headings: Vec::new(),
+            text: String::new(),
+            lines: None,
+            done: Vec::new(),
+        }
     }
 
     /// A heading of `level`, 1 being the highest.
@@ -108,8 +114,7 @@ mod tests {
         collector.heading(1, "Three");
         collector.line(7, "Words below heading three.");
         let titles: Vec<_> = collector.finish().into_iter().map(|it| (it.title, it.line_start)).collect();
-        let expected =
-            [("guide", 1), ("guide › One", 3), ("guide › One › Two", 5), ("guide › Three", 7)];
+        let expected = [("guide", 1), ("guide › One", 3), ("guide › One › Two", 5), ("guide › Three", 7)];
         assert_eq!(titles, expected.map(|(title, line)| (title.to_owned(), line)));
     }
 

@@ -63,8 +63,20 @@ impl<'a, I: Iterator<Item = (u64, &'a str)>> DocLines<'a> for std::iter::Peekabl
 /// The item below a comment, such as `fn spawn_blocking`; attributes are passed over.
 fn item_below<'a>(lines: impl Iterator<Item = (u64, &'a str)>) -> Option<String> {
     const LOOK_AHEAD: usize = 12;
-    const KINDS: [&str; 12] =
-        ["fn", "struct", "enum", "trait", "mod", "type", "const", "static", "union", "macro", "macro_rules!", "use"];
+    const KINDS: [&str; 12] = [
+        "fn",
+        "struct",
+        "enum",
+        "trait",
+        "mod",
+        "type",
+        "const",
+        "static",
+        "union",
+        "macro",
+        "macro_rules!",
+        "use",
+    ];
     let line = lines
         .take(LOOK_AHEAD)
         .map(|(_, line)| line.trim())

@@ -1,8 +1,8 @@
 //! Finds the documents below the corpus directory.
 //!
 //! Hidden files and what a `.gitignore` of a repository excludes are left out, as are caches (directories
-//! with a `CACHEDIR.TAG`), licence texts (the same few in every package, about nothing), files above 2 MB
-//! and, later, those that turn out to be binary. Links are not followed.
+//! with a `CACHEDIR.TAG`), licence texts (the same few in every package, about nothing), Rust code of tests
+//! and benchmarks, files above 2 MB and, later, those that turn out to be binary. Links are not followed.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -137,6 +137,9 @@ fn source_file(root: &Path, entry: &DirEntry) -> Option<SourceFile> {
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
         .map_or(0, |since| since.as_nanos());
     let path = relative(root, entry.path())?;
+    if kind == DocumentKind::Rustdoc && is_test(&path) {
+        return None;
+    }
     Some(SourceFile { path, kind, package: String::new(), size: metadata.len(), modified_nanos })
 }
 
@@ -153,6 +156,11 @@ fn kind_of(path: &Path) -> Option<DocumentKind> {
         None if stem.starts_with("README") => Some(DocumentKind::Text),
         _ => None,
     }
+}
+
+/// Comments in tests and benchmarks describe these, not the subject.
+fn is_test(path: &str) -> bool {
+    path.split('/').any(|part| matches!(part, "tests" | "benches"))
 }
 
 /// A directory that says of itself that it can be made again.

@@ -74,7 +74,9 @@ impl<'a> Draft<'a> {
     pub(super) fn render(&self) -> Rendered {
         let mut citations = Citations { known: &self.known, numbers: BTreeMap::new(), cited: Vec::new() };
         let mut text = format!("# {}\n\n", self.title);
-        text.push_str("*Extractive report: every statement is quoted from the cited lines; nothing was added.*\n");
+        text.push_str(
+            "*Extractive report: every statement is quoted from the cited lines; nothing was added.*\n",
+        );
 
         if !self.summary.is_empty() {
             text.push_str("\n## Summary\n\n");
@@ -122,10 +124,7 @@ impl Citations<'_> {
     }
 
     fn finish(self) -> Vec<Reference> {
-        (1..)
-            .zip(self.cited)
-            .map(|(number, reference)| Reference { number, ..reference.clone() })
-            .collect()
+        (1..).zip(self.cited).map(|(number, reference)| Reference { number, ..reference.clone() }).collect()
     }
 }
 

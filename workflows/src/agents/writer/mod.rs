@@ -25,7 +25,8 @@ fn word_limit(task: &Task) -> Result<usize, AgentFailure> {
         Depth::Comprehensive => 4_000,
     });
     if limit < LOWEST_LIMIT {
-        let message = format!("`parameters.word_limit` is {limit}; a report needs at least {LOWEST_LIMIT} words");
+        let message =
+            format!("`parameters.word_limit` is {limit}; a report needs at least {LOWEST_LIMIT} words");
         return Err(AgentFailure::new(FailureKind::InvalidInput, message));
     }
     Ok(limit as usize)
@@ -68,7 +69,8 @@ pub(super) fn write(task: &Task, analysis: &Analysis) -> Result<Report, AgentFai
         }
     }
     if draft.is_empty() {
-        let message = format!("not even one statement with its source fits into {limit} words; raise `word_limit`");
+        let message =
+            format!("not even one statement with its source fits into {limit} words; raise `word_limit`");
         return Err(AgentFailure::new(FailureKind::InvalidInput, message));
     }
     let rendered = draft.render();

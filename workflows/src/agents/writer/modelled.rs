@@ -60,7 +60,8 @@ fn compose(task: &Task, analysis: &Analysis, answer: &str, limit: usize) -> Resu
         return Err(AgentFailure::new(FailureKind::Model, "the model answered with no text"));
     }
     let known: BTreeSet<u64> = analysis.references.iter().map(|reference| reference.number).collect();
-    let heading = format!("# {}\n\n*Written by a model from the cited lines.*\n\n", title(&task.topic, limit / 5));
+    let heading =
+        format!("# {}\n\n*Written by a model from the cited lines.*\n\n", title(&task.topic, limit / 5));
 
     // The sources belong to the text that is kept, and the text that is kept depends on the room they
     // need: cut the text until both fit.
@@ -68,7 +69,10 @@ fn compose(task: &Task, analysis: &Analysis, answer: &str, limit: usize) -> Resu
     loop {
         let cited = citations(&body);
         if cited.is_empty() {
-            return Err(AgentFailure::new(FailureKind::Model, "the model's report cites none of its sources"));
+            return Err(AgentFailure::new(
+                FailureKind::Model,
+                "the model's report cites none of its sources",
+            ));
         }
         let references: Vec<Reference> =
             analysis.references.iter().filter(|it| cited.contains(&it.number)).cloned().collect();
@@ -140,7 +144,10 @@ mod tests {
     #[test]
     fn made_up_citations_go() {
         let text = "One [1]. Two [7][2], `a[0]` [x].";
-        assert_eq!(without_unknown_citations(text, &BTreeSet::from([0, 1, 2])), "One [1]. Two [2], `a[0]` [x].");
+        assert_eq!(
+            without_unknown_citations(text, &BTreeSet::from([0, 1, 2])),
+            "One [1]. Two [2], `a[0]` [x]."
+        );
     }
 
     #[test]
