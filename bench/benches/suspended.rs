@@ -16,9 +16,9 @@ use durable_runtime::{prelude::*, protocol::Payload};
 
 const EXECUTIONS: usize = 100_000;
 /// Starts that are waited for together.
-const AT_ONCE: usize = 500;
-/// Executions that are there before the memory is measured: caches have filled by then.
-const WARM_UP: usize = 2_000;
+const AT_ONCE: usize = 100;
+/// Executions that are there before the memory is measured: caches have filled and threads have started by then.
+const WARM_UP: usize = 10_000;
 /// Names the folder of the database to the second process.
 const FOLDER: &str = "BENCH_SUSPENDED_FOLDER";
 
@@ -36,7 +36,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = machine::scratch()?;
     let mut victim = Victim::start(folder.path())?;
     let (last, growth) = victim.wait()?;
-    Figure::new("memory growth of 100000 suspended executions", growth / 1e6, "MB").at_most(50.0).report();
+    Figure::new("memory growth from 10000 to 100000 suspended executions", growth / 1e6, "MB")
+        .at_most(50.0)
+        .report();
     drop(victim);
     reopen(folder.path(), &last).await
 }

@@ -47,7 +47,7 @@ pub(crate) async fn run(core: Arc<Core>, begun: Begun) {
         Box::pin(catch_panic(Box::pin(async move { workflow.invoke(input, environment).await })));
     let mut phase = core.phase.subscribe();
     let ended = loop {
-        let due = slot.next_due();
+        let due = slot.arm();
         let time_limit = async {
             match due {
                 Some(moment) => core.clock.sleep_until(moment).await,

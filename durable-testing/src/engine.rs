@@ -34,6 +34,9 @@ pub struct TestEngine {
     shared: Arc<Shared>,
 }
 
+/// See [`TestEngine::wrapping`].
+type Wrapper = Box<dyn Fn(SharedWorkflow) -> SharedWorkflow + Send + Sync>;
+
 /// Rounds of the scheduler in which every waiting task has been polled.
 const HANDLES_LET_GO: usize = 8;
 
@@ -43,6 +46,7 @@ struct Shared {
     options: Options,
     page: PageLimit,
     workflows: Mutex<Vec<SharedWorkflow>>,
+    wrapper: Option<Wrapper>,
     engine: Mutex<Option<Engine>>,
     /// Counts the lives of the engine; changes when it is reborn.
     life: watch::Sender<usize>,
@@ -71,26 +75,34 @@ impl TestEngine {
     /// An engine with other driver options.
     #[must_use]
     pub fn with_options(options: Options) -> Self {
-        Self::build(options, PageLimit::NONE, Arc::default())
+        Self::build(options, PageLimit::NONE, Arc::default(), None)
     }
 
     /// An engine that hands out the state in pages, as the service does with a large one.
     #[must_use]
     pub fn with_state_page(page: PageLimit) -> Self {
-        Self::build(Options::default(), page, Arc::default())
+        Self::build(Options::default(), page, Arc::default(), None)
+    }
+
+    /// An engine whose every workflow is wrapped in another one before it is registered: for a service that
+    /// answers late, refuses, or loses answers, replace the service in the environment of each invocation.
+    #[must_use]
+    pub fn wrapping(wrapper: impl Fn(SharedWorkflow) -> SharedWorkflow + Send + Sync + 'static) -> Self {
+        Self::build(Options::default(), PageLimit::NONE, Arc::default(), Some(Box::new(wrapper)))
     }
 
     pub(crate) fn probed(boundaries: Arc<Boundaries>) -> Self {
-        Self::build(Options::default(), PageLimit::NONE, boundaries)
+        Self::build(Options::default(), PageLimit::NONE, boundaries, None)
     }
 
-    fn build(options: Options, page: PageLimit, boundaries: Arc<Boundaries>) -> Self {
+    fn build(options: Options, page: PageLimit, boundaries: Arc<Boundaries>, wrapper: Option<Wrapper>) -> Self {
         let shared = Shared {
             store: MemoryStore::new(),
             clock: VirtualClock::new(),
             options,
             page,
             workflows: Mutex::default(),
+            wrapper,
             engine: Mutex::default(),
             life: watch::Sender::new(0),
             boundaries,
@@ -178,8 +190,12 @@ impl TestEngine {
 
     /// Registers a function that others invoke.
     pub fn register<Arguments: 'static, F: Root<Arguments>>(&self, function: F) {
-        let probed: SharedWorkflow =
-            Arc::new(Probed { inner: durable_runtime::workflow(function), boundaries: Arc::clone(&self.shared.boundaries) });
+        let workflow = durable_runtime::workflow(function);
+        let inner = match &self.shared.wrapper {
+            Some(wrap) => wrap(workflow),
+            None => workflow,
+        };
+        let probed: SharedWorkflow = Arc::new(Probed { inner, boundaries: Arc::clone(&self.shared.boundaries) });
         let mut workflows = self.lock(&self.shared.workflows);
         workflows.retain(|known| known.name() != probed.name());
         workflows.push(Arc::clone(&probed));

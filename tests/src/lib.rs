@@ -1,1 +1,11 @@
-//! To be written.
+//! What the tests of several crates together share.
+
+pub mod campaign;
+pub mod faults;
+pub mod journal;
+pub mod runs;
+
+/// The Rust code of the README, compiled and run with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -41,8 +41,8 @@ async fn a_workflow_goes_from_topic_to_report() {
     let (_, view) = host.get(&format!("/workflows/{id}/operations")).await;
     let moves: Vec<_> = view["audit"].as_array().unwrap().iter().map(|entry| entry["to"].as_str().unwrap()).collect();
     let expected = [
-        "INITIALIZING", "RUNNING", "PENDING", "RUNNING", "PENDING", "RUNNING", "AWAITING_APPROVAL", "PENDING",
-        "RUNNING", "COMPLETED",
+        "INITIALIZING", "RUNNING", "PENDING", "RUNNING", "PENDING", "RUNNING", "AWAITING_APPROVAL", "RUNNING",
+        "PENDING", "RUNNING", "COMPLETED",
     ];
     assert_eq!(moves, expected);
     let names: Vec<_> = view["operations"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();

@@ -343,9 +343,8 @@ impl<'c> Batch<'c> {
         if !changes.events.is_empty() && self.core.watchers.is_watched() {
             super::progress::describe(execution.record(), &changes.events, &mut self.effects.progress);
         }
-        if !changes.operations.is_empty() && execution.is_hosted() {
-            // A new callback may have a time limit before all others.
-            slot.rearm();
+        if execution.is_hosted() {
+            slot.rearm(execution.next_due());
         }
         self.parts.push(WritePart { changes, guard: Arc::clone(slot) as Arc<dyn Guard> });
     }

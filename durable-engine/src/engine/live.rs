@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, Weak,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use durable_runtime::protocol::Timestamp;
@@ -21,8 +21,10 @@ pub(crate) struct Slot {
     state: OnceCell<Mutex<Execution>>,
     /// A write failed: this state is ahead of the store and must not be used any more.
     void: AtomicBool,
-    /// A time limit inside came nearer.
+    /// A time limit inside came nearer than `armed`.
     rearm: Notify,
+    /// The time limit for which the running invocation's host sleeps, in milliseconds.
+    armed: AtomicI64,
     owner: Weak<LiveExecutions>,
 }
 
@@ -37,12 +39,18 @@ impl Slot {
         (!self.is_void()).then_some(state)
     }
 
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.lock()?.next_due()
+    /// The next time limit inside, for which the caller is about to sleep.
+    pub(crate) fn arm(&self) -> Option<Timestamp> {
+        let due = self.lock()?.next_due();
+        self.armed.store(due.map_or(i64::MAX, Timestamp::as_millis), Ordering::Release);
+        due
     }
 
-    pub(crate) fn rearm(&self) {
-        self.rearm.notify_one();
+    /// Wakes who sleeps for a time limit if there is an earlier one now. Called with the execution locked.
+    pub(crate) fn rearm(&self, due: Option<Timestamp>) {
+        if due.is_some_and(|due| due.as_millis() < self.armed.load(Ordering::Acquire)) {
+            self.rearm.notify_one();
+        }
     }
 
     pub(crate) async fn rearmed(&self) {
@@ -86,6 +94,7 @@ impl LiveExecutions {
             state: OnceCell::new_with(Some(Mutex::new(execution))),
             void: AtomicBool::new(false),
             rearm: Notify::new(),
+            armed: AtomicI64::new(i64::MIN),
             owner: Arc::downgrade(self),
         });
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::downgrade(&slot));
@@ -131,6 +140,7 @@ impl LiveExecutions {
             state: OnceCell::new(),
             void: AtomicBool::new(false),
             rearm: Notify::new(),
+            armed: AtomicI64::new(i64::MIN),
             owner: Arc::downgrade(self),
         });
         slots.insert(key, Arc::downgrade(&slot));

@@ -6,7 +6,7 @@ use super::{CallbackFault, Kind, Request, Signal, redacted};
 use crate::{
     retry,
     ports::{
-        Change, DeadLetter, Delivery, DeliveryFailure, HistoryEntry, Outcome, Ports, Route, StoreError,
+        ArtifactRef, Change, DeadLetter, Delivery, DeliveryFailure, HistoryEntry, Outcome, Ports, Route, StoreError,
     },
     research::Status,
 };
@@ -76,24 +76,13 @@ pub(super) async fn update_workflow_record(
 ) -> Result<(), CallbackFault> {
     let route = ports.callbacks.route(request.message.token.clone()).await?;
     let (Kind::Delivered, Some(Route { workflow_id, phase })) = (kind, route) else { return Ok(()) };
-    let Signal::Outcome(outcome) = &request.message.signal else { return Ok(()) };
-    let change = Change::of(&workflow_id, "callback");
-    let change = match outcome {
-        Outcome::Success { result } => {
-            let is_reference = result.get("artifact_type").is_some();
-            let next = if is_reference { phase.fetch_name() } else { phase.next_step() };
-            let summary = format!("the {} answered", phase.agent());
-            change.now_at(next).completing(phase.await_name(), summary)
-        }
-        Outcome::Failure { .. } => change,
-    };
-    // The workflow may be past this point already: it only moves from PENDING, where its dispatch left it.
-    let record = ports.records.get(workflow_id).await?;
-    let change = match record {
-        Some(record) if record.current_step.as_deref() == Some(phase.await_name()) => change.to(Status::Running),
-        Some(_) => Change { current_step: None, ..change },
-        None => return Ok(()),
-    };
+    // Whoever is first puts the answer on record: this step, or the one of the workflow that follows.
+    let mut change = Change::of(&workflow_id, "callback").only_at(phase.await_name()).to(Status::Running);
+    if let Signal::Outcome(Outcome::Success { result }) = &request.message.signal {
+        let is_reference = ArtifactRef::from_value(result).is_some();
+        let next = if is_reference { phase.fetch_name() } else { phase.next_step() };
+        change = change.now_at(next).completing(phase.await_name(), phase.answered());
+    }
     match ports.records.apply(change).await {
         Ok(_) | Err(StoreError::Conflict(_) | StoreError::NotFound(_)) => Ok(()),
         Err(error) => Err(error.into()),

@@ -138,6 +138,11 @@ fn apply(db: &Connection, change: &Change) -> Result<WorkflowRecord, StoreError>
     if !before.status.may_become(next) || (change.to.is_none() && before.status.is_terminal()) {
         return Err(StoreError::Conflict(format!("workflow `{id}` is {} already", before.status)));
     }
+    if let Some(step) = change.only_at
+        && before.current_step.as_deref() != Some(step)
+    {
+        return Err(StoreError::Conflict(format!("workflow `{id}` is past `{step}`")));
+    }
     let now = now();
     // An ended workflow has no current step, whatever the last step said.
     let current = if next.is_terminal() { None } else { change.current_step.as_ref().or(before.current_step.as_ref()) };

@@ -128,6 +128,8 @@ pub struct Change {
     pub id: WorkflowId,
     /// Who asks for it, for the audit trail: a step's name, `api`, `callback`.
     pub who: &'static str,
+    /// The current step that the record must have, for a change that may come late.
+    pub only_at: Option<&'static str>,
     /// The status to move to; `None` leaves it, but still refuses to change an ended workflow.
     pub to: Option<Status>,
     /// The step that runs next.
@@ -151,6 +153,7 @@ impl Change {
         Self {
             id: id.clone(),
             who,
+            only_at: None,
             to: None,
             current_step: None,
             completed: Vec::new(),
@@ -159,6 +162,13 @@ impl Change {
             report: None,
             error: None,
         }
+    }
+
+    /// Refuses the change unless the record is at this step.
+    #[must_use]
+    pub fn only_at(mut self, step: &'static str) -> Self {
+        self.only_at = Some(step);
+        self
     }
 
     /// Moves the status.
@@ -248,7 +258,7 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     ///
-    /// `NotFound` without a record; `Conflict` when its status forbids the change.
+    /// `NotFound` without a record; `Conflict` when its status or its current step forbids the change.
     fn apply(&self, change: Change) -> BoxFuture<'_, Result<WorkflowRecord, StoreError>>;
 
     /// One record.

@@ -6,7 +6,7 @@ use durable_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Job, PhaseResult, Status};
+use super::{Job, Phase, PhaseResult, Status};
 use crate::{
     retry,
     error::WorkflowError,
@@ -35,6 +35,11 @@ pub(super) async fn request_approval(
     callback_id: &str,
 ) -> Result<(), WorkflowError> {
     let id = &job.workflow_id;
+    let begun = Change::of(id, "request_approval")
+        .to(Status::Running)
+        .now_at("request_approval")
+        .completing(Phase::Analysis.await_name(), Phase::Analysis.answered());
+    ports.records.apply(begun).await?;
     let review_url = ports
         .artifacts
         .presign(&stored_analysis(ports, job, analysis).await?, REVIEW_LINK_VALIDITY)

@@ -38,6 +38,15 @@ pub(super) async fn finalize_workflow(
     writing: PhaseResult,
 ) -> Result<Delivery, WorkflowError> {
     let id = &job.workflow_id;
+    let begun = Change::of(id, "finalize_workflow")
+        .to(Status::Running)
+        .now_at("finalize_workflow")
+        .completing(Phase::Writing.await_name(), Phase::Writing.answered());
+    match ports.records.apply(begun).await {
+        // Closed by an attempt that was cut off right after, or from outside: the last change below decides.
+        Ok(_) | Err(StoreError::Conflict(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     let unavailable = |error: StoreError| WorkflowError::artifact(&error);
     let value = match writing {
         PhaseResult::Inline(value) => value,

@@ -80,6 +80,12 @@ impl Phase {
         }
     }
 
+    /// What is on record once its agent has called back.
+    #[must_use]
+    pub fn answered(self) -> String {
+        format!("the {} answered", self.agent())
+    }
+
     /// The recorded name of what follows its callback when nothing has to be fetched.
     #[must_use]
     pub const fn next_step(self) -> &'static str {
@@ -142,12 +148,17 @@ async fn dispatch(
     let route = Route { workflow_id: id.clone(), phase };
     ports.callbacks.register(token.to_owned(), route).await?;
 
-    let mut pending = Change::of(id, phase.dispatch_name()).to(Status::Pending).now_at(phase.dispatch_name());
-    if let Some(approval) = &inputs.approval {
-        pending = pending.completing("human_approval", "approved");
-        pending.comment.clone_from(&approval.comment);
+    let mut begun = Change::of(id, phase.dispatch_name()).to(Status::Running).now_at(phase.dispatch_name());
+    if phase == Phase::Analysis {
+        begun = begun.completing(Phase::Research.await_name(), Phase::Research.answered());
     }
-    ports.records.apply(pending).await?;
+    if let Some(approval) = &inputs.approval {
+        begun = begun.completing("human_approval", "approved");
+        begun.comment.clone_from(&approval.comment);
+    }
+    ports.records.apply(begun).await?;
+    let suspending = Change::of(id, phase.dispatch_name()).to(Status::Pending);
+    ports.records.apply(suspending).await?;
 
     let task = AgentTask {
         phase,
@@ -185,7 +196,9 @@ async fn fetch_artifact(
         .map_err(|error| WorkflowError::agent(phase, &format!("its result artifact is not JSON: {error}")))?;
     check_usable(phase, &value)?;
     let fetched = Change::of(&job.workflow_id, phase.fetch_name())
+        .to(Status::Running)
         .now_at(phase.next_step())
+        .completing(phase.await_name(), phase.answered())
         .completing(phase.fetch_name(), format!("{size} bytes"));
     ports.records.apply(fetched).await?;
     Ok(if size <= INLINE_LIMIT { PhaseResult::Inline(value) } else { PhaseResult::Reference(reference) })

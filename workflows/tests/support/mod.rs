@@ -1,6 +1,6 @@
 //! A process on a temporary directory, with agents that do what a test says.
 
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its own part of this")]
 
 use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
