@@ -136,7 +136,8 @@ async fn many_executions(directory: &Path) -> Result<(), Box<dyn std::error::Err
             .map(|_| {
                 let engine = engine.clone();
                 tokio::spawn(async move {
-                    let started = engine.start_raw("steps", StartOptions::default(), STEPS.to_string().into()).await?;
+                    let started =
+                        engine.start_raw("steps", StartOptions::default(), STEPS.to_string().into()).await?;
                     engine.wait_for_end(&started.arn).await
                 })
             })
@@ -198,6 +199,7 @@ async fn suspended_executions(directory: &Path) -> Result<(), Box<dyn std::error
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks: u64 =
+        after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }

@@ -105,7 +105,10 @@ async fn catch_panic(
                     .map(|text| (*text).to_owned())
                     .or_else(|| panic.downcast_ref::<String>().cloned())
                     .unwrap_or_else(|| "no message".to_owned());
-                Poll::Ready(Err(ErrorObject::new(RUNTIME_EXIT_ERROR, format!("The invocation panicked: {message}"))))
+                Poll::Ready(Err(ErrorObject::new(
+                    RUNTIME_EXIT_ERROR,
+                    format!("The invocation panicked: {message}"),
+                )))
             }
         }
     })

@@ -108,14 +108,28 @@ async fn serve_due(core: &Arc<Core>) -> Result<Option<Timestamp>, StoreError> {
 
 async fn wake_all(core: &Arc<Core>, due: Vec<ExecutionKey>) -> Result<(), StoreError> {
     let mut commits = Vec::with_capacity(due.len());
+    // One execution that cannot be read must not hold up the others.
+    let mut failed = None;
     for key in due {
-        commits.push(core.wake(key).await?);
+        match core.wake(key).await {
+            Ok(commit) => commits.push(commit),
+            Err(error) => {
+                tracing::error!(%error, execution = key.get(), "a due execution could not be woken");
+                failed = Some(error);
+            }
+        }
     }
     let mut wrote = false;
     for commit in commits {
-        wrote |= commit.wait().await?;
+        match commit.wait().await {
+            Ok(written) => wrote |= written,
+            Err(error) => failed = Some(error),
+        }
     }
     if !wrote {
+        if let Some(error) = failed {
+            return Err(error);
+        }
         // Whatever made these executions due is being dealt with by a write on its way; wait for it instead of
         // asking in circles.
         core.flush().await?;

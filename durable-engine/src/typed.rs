@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use durable_runtime::{Outcome, Root, protocol::{ErrorObject, Payload}, serdes::SerdesError, workflow};
+use durable_runtime::{
+    Outcome, Root,
+    protocol::{ErrorObject, Payload},
+    serdes::SerdesError,
+    workflow,
+};
 
 use crate::{Engine, EngineError, ExecutionStatus, StartOptions};
 
@@ -39,8 +44,10 @@ impl Engine {
         input: F::Input,
     ) -> Result<Run<F::Output>, EngineError> {
         let name = function.name();
-        let input = serde_json::to_string(&input)
-            .map_err(|error| EngineError::InvalidInput { function: name.to_owned(), message: error.to_string() })?;
+        let input = serde_json::to_string(&input).map_err(|error| EngineError::InvalidInput {
+            function: name.to_owned(),
+            message: error.to_string(),
+        })?;
         if !self.registered().iter().any(|registered| registered == name) {
             self.register(function);
         }

@@ -29,7 +29,11 @@ fn waits_for_callback(timeout: Option<u64>, heartbeat: Option<u64>) -> SharedWor
     })
 }
 
-async fn started(backend: &Backend, clock: &std::sync::Arc<TestClock>, workflow: SharedWorkflow) -> (Engine, String) {
+async fn started(
+    backend: &Backend,
+    clock: &std::sync::Arc<TestClock>,
+    workflow: SharedWorkflow,
+) -> (Engine, String) {
     let engine = backend.builder(clock).workflow(workflow).open().unwrap();
     engine.start_raw("approval", StartOptions::named("a"), "1".into()).await.unwrap();
     until_suspended(&engine, "a").await;
@@ -96,7 +100,10 @@ async fn a_callback_times_out_and_late_senders_are_told() {
         clock.advance(Duration::from_secs(1));
         // The sender is late even if the timer was not served yet.
         let late = engine.succeed_callback(&id, Some("1".into())).await.unwrap_err();
-        assert!(matches!(&late, CallbackError::TimedOut { error, .. } if error.kind() == Some("Callback.Timeout")), "{late}");
+        assert!(
+            matches!(&late, CallbackError::TimedOut { error, .. } if error.kind() == Some("Callback.Timeout")),
+            "{late}"
+        );
         let ended = engine.wait_for_end("a").await.unwrap();
         let error = ended.error.unwrap();
         assert_eq!((error.kind(), error.message()), (Some("Callback.Timeout"), "Callback timed out"));
@@ -172,7 +179,9 @@ async fn unknown_ids_ended_executions_and_large_results_are_refused() {
     for backend in Backend::both() {
         let (engine, id) = started(&backend, &TestClock::new(), waits_for_callback(None, None)).await;
         let other_nonce = format!("{}{}", &id[..24], "0".repeat(16));
-        for unknown in ["", "nonsense", &other_nonce, &format!("{}{}", "0".repeat(15), &id[15..].replace('1', "2"))] {
+        for unknown in
+            ["", "nonsense", &other_nonce, &format!("{}{}", "0".repeat(15), &id[15..].replace('1', "2"))]
+        {
             let refused = engine.succeed_callback(unknown, None).await.unwrap_err();
             assert!(matches!(refused, CallbackError::Unknown { .. }), "{unknown}: {refused}");
         }

@@ -164,7 +164,9 @@ async fn starting_is_idempotent_by_name() {
         }
         let concurrent = futures_join(8, || {
             let engine = engine.clone();
-            async move { engine.start_raw("step-then-wait", StartOptions::named("rush"), "1".into()).await.unwrap() }
+            async move {
+                engine.start_raw("step-then-wait", StartOptions::named("rush"), "1".into()).await.unwrap()
+            }
         })
         .await;
         assert_eq!(concurrent.iter().filter(|started| started.is_new).count(), 1);
@@ -192,7 +194,10 @@ async fn bad_starts_say_what_to_do() {
     let clock = TestClock::new();
     let engine = Backend::both()[0].builder(&clock).workflow(step_then_wait()).open().unwrap();
     let unknown = engine.start_raw("chekout", StartOptions::default(), "1".into()).await.unwrap_err();
-    assert_eq!(unknown.to_string(), "no workflow named 'chekout' is registered; registered are: step-then-wait");
+    assert_eq!(
+        unknown.to_string(),
+        "no workflow named 'chekout' is registered; registered are: step-then-wait"
+    );
     let name = engine.start_raw("step-then-wait", StartOptions::named("a b"), "1".into()).await.unwrap_err();
     assert!(matches!(name, EngineError::InvalidName { .. }), "{name}");
     let options = StartOptions { timeout: Some(Duration::from_millis(10)), ..StartOptions::default() };
@@ -213,7 +218,10 @@ async fn a_stopped_execution_ignores_its_running_invocation() {
         let slow = workflow("slow", move |invocation| {
             let mut released = released.clone();
             async move {
-                invocation.checkpoint(vec![update("s", OperationType::Step, OperationAction::Start)]).await.unwrap();
+                invocation
+                    .checkpoint(vec![update("s", OperationType::Step, OperationAction::Start)])
+                    .await
+                    .unwrap();
                 released.wait_for(|released| *released).await.unwrap();
                 let late = invocation.checkpoint(vec![wait("w", 5)]).await.unwrap_err();
                 assert!(late.message.starts_with("Invalid Checkpoint Token"), "{late}");
@@ -250,10 +258,8 @@ async fn an_execution_times_out_while_suspended_and_while_running() {
             std::future::pending().await
         });
         let engine = backend.builder(&clock).workflow(step_then_wait()).workflow(hang).open().unwrap();
-        let options = |name: &str| StartOptions {
-            timeout: Some(Duration::from_secs(30)),
-            ..StartOptions::named(name)
-        };
+        let options =
+            |name: &str| StartOptions { timeout: Some(Duration::from_secs(30)), ..StartOptions::named(name) };
         engine.start_raw("step-then-wait", options("suspended"), "1".into()).await.unwrap();
         engine.start_raw("hang", options("running"), "1".into()).await.unwrap();
         until_suspended(&engine, "suspended").await;
@@ -276,7 +282,10 @@ async fn executions_are_listed_newest_first_by_function_status_and_page() {
         let engine = backend.builder(&clock).workflow(step_then_wait()).workflow(quick).open().unwrap();
         for number in 0..5 {
             engine.start_raw("quick", StartOptions::named(format!("q{number}")), "1".into()).await.unwrap();
-            engine.start_raw("step-then-wait", StartOptions::named(format!("w{number}")), "1".into()).await.unwrap();
+            engine
+                .start_raw("step-then-wait", StartOptions::named(format!("w{number}")), "1".into())
+                .await
+                .unwrap();
             engine.wait_for_end(&format!("q{number}")).await.unwrap();
         }
         let names = |list: &durable_engine::ExecutionList| {
@@ -314,7 +323,11 @@ async fn history_is_read_in_pages_in_both_directions() {
         let all = engine.history("h", HistoryPage::all()).await.unwrap().events;
         assert_eq!(all.len(), 23);
         let text = serde_json::to_string(&all).unwrap();
-        for payload in [r#""Input":{"Payload":"\"in\"","Truncated":false}"#, r#"{"Payload":"\"7\"","Truncated":false}"#, r#""ExecutionSucceededDetails":{"Result":{"Payload":"\"done\"""#] {
+        for payload in [
+            r#""Input":{"Payload":"\"in\"","Truncated":false}"#,
+            r#"{"Payload":"\"7\"","Truncated":false}"#,
+            r#""ExecutionSucceededDetails":{"Result":{"Payload":"\"done\"""#,
+        ] {
             assert!(text.contains(payload), "{payload} is missing in {text}");
         }
         for newest_first in [false, true] {

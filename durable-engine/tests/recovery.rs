@@ -116,12 +116,17 @@ async fn a_zombie_of_an_earlier_engine_is_fenced() {
     let refused = zombie.checkpoint(vec![wait("w", 1)]).await.unwrap_err();
     assert_eq!(refused.code, "ServiceException", "the old engine has lost the store");
     // Its token is no good at the new engine either.
-    successor.environment.service.checkpoint(durable_runtime::service::CheckpointRequest {
-        durable_execution_arn: zombie.input.durable_execution_arn.clone(),
-        checkpoint_token: zombie.token(),
-        updates: vec![wait("w", 1)],
-        client_token: None,
-    }).await.unwrap_err();
+    successor
+        .environment
+        .service
+        .checkpoint(durable_runtime::service::CheckpointRequest {
+            durable_execution_arn: zombie.input.durable_execution_arn.clone(),
+            checkpoint_token: zombie.token(),
+            updates: vec![wait("w", 1)],
+            client_token: None,
+        })
+        .await
+        .unwrap_err();
     assert_eq!(event_types(&second, "h").await.len(), events);
     drop(engine);
 }
@@ -144,7 +149,10 @@ async fn looking_at_a_database_without_its_functions_changes_nothing() {
         clock.advance(Duration::from_secs(3600));
         let viewer = backend.builder(&clock).open().unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(viewer.counters().writes, if matches!(backend, Backend::Sqlite(..)) { 0 } else { viewer.counters().writes });
+        assert_eq!(
+            viewer.counters().writes,
+            if matches!(backend, Backend::Sqlite(..)) { 0 } else { viewer.counters().writes }
+        );
         assert_eq!(event_types(&viewer, "suspended").await.len(), 3);
         assert_eq!(event_types(&viewer, "running").await.len(), 1);
         assert!(viewer.get("running").await.unwrap().is_invoking);
@@ -173,8 +181,7 @@ async fn at_most_so_many_invocations_run_and_the_rest_waits_in_the_store() {
                 succeeded("1")
             }
         });
-        let engine =
-            backend.builder(&clock).max_concurrent_invocations(2).workflow(busy).open().unwrap();
+        let engine = backend.builder(&clock).max_concurrent_invocations(2).workflow(busy).open().unwrap();
         for number in 0..20 {
             engine.start_raw("busy", StartOptions::named(format!("b{number}")), "1".into()).await.unwrap();
         }

@@ -78,16 +78,25 @@ pub trait InsideDurableExecution: sealed::Sealed {}
 
 /// What the message above names.
 #[doc(hidden)]
-pub struct Recorded<'inside, O>(PhantomData<&'inside O>);
+pub struct Recorded<O>(PhantomData<O>);
+
+/// [`Recorded`] where the output is no parameter: the bound lifetime keeps rustc from evaluating the condition
+/// at the implementation, where it would find it trivially false.
+#[doc(hidden)]
+pub struct RecordedAs<'inside, O>(PhantomData<&'inside O>);
 
 /// Makes an operation a future under a condition that never holds; see [`InsideDurableExecution`].
-///
-/// The bound lifetime keeps rustc from evaluating the condition here, where it would find it trivially false.
 macro_rules! only_inside {
-    ([$($generics:tt)*] $operation:ty, $output:ty) => {
+    ([] $operation:ty, $output:ty) => {
+        $crate::operation::only_inside!(@ [] $operation, $output, for<'inside> $crate::operation::RecordedAs<'inside, $output>);
+    };
+    ([$($generics:tt)+] $operation:ty, $output:ty) => {
+        $crate::operation::only_inside!(@ [$($generics)+] $operation, $output, $crate::operation::Recorded<$output>);
+    };
+    (@ [$($generics:tt)*] $operation:ty, $output:ty, $($condition:tt)+) => {
         impl<$($generics)*> ::std::future::Future for $operation
         where
-            for<'inside> $crate::operation::Recorded<'inside, $output>: $crate::operation::InsideDurableExecution,
+            $($condition)+: $crate::operation::InsideDurableExecution,
         {
             type Output = $output;
             fn poll(

@@ -4,7 +4,12 @@ use std::fmt::Display;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::Interrupted;
+use crate::{
+    codec::{Codec as _, Fallible, Outcome, decode_value},
+    error::Interrupted,
+    protocol::Payload,
+    serdes::{Serdes, SerdesError},
+};
 
 /// A value that survives replay: anything that serde can write and read back.
 #[diagnostic::on_unimplemented(
@@ -39,15 +44,29 @@ pub trait FromInterrupted: From<Interrupted> {}
 #[diagnostic::do_not_recommend]
 impl<T: From<Interrupted>> FromInterrupted for T {}
 
-/// What a callback delivers.
+/// What a callback delivers, read by the serdes `S`.
 #[diagnostic::on_unimplemented(
     message = "the type that a callback delivers is missing or can't be restored: `{Self}`",
     label = "what does this callback deliver?",
     note = "name it: `let answer: Approval = callback(..)` or `callback::<Approval>(..)`, where `Approval` derives `Serialize` and `Deserialize`"
 )]
-pub trait CallbackValue: DurableValue {}
+pub trait CallbackValue<S>: Send + Sized {
+    #[doc(hidden)]
+    fn read(payload: Option<&Payload>) -> Result<Self, SerdesError>;
+
+    #[doc(hidden)]
+    fn read_context<E: DurableError>(outcome: &Outcome) -> Result<Result<Self, E>, SerdesError>;
+}
 #[diagnostic::do_not_recommend]
-impl<T: DurableValue> CallbackValue for T {}
+impl<T: DurableValue, S: Serdes<T>> CallbackValue<S> for T {
+    fn read(payload: Option<&Payload>) -> Result<Self, SerdesError> {
+        decode_value::<T, S>(payload)
+    }
+
+    fn read_context<E: DurableError>(outcome: &Outcome) -> Result<Result<Self, E>, SerdesError> {
+        Fallible::<S>::decode(outcome)
+    }
+}
 
 /// An argument of a step that may be tried more than once.
 #[diagnostic::on_unimplemented(
@@ -67,7 +86,6 @@ pub trait Arguments: Send {
 
 macro_rules! arguments {
     ($($name:ident)*) => {
-        #[diagnostic::do_not_recommend]
         impl<$($name: Repeatable),*> Arguments for ($($name,)*) {
             #[allow(non_snake_case, clippy::unused_unit, reason = "one pattern for every arity")]
             fn copy(&self) -> Self {

@@ -6,6 +6,8 @@
 //! - An at-most-once step has its effect at most once.
 //! - All executions end.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
 mod kill {
     pub(crate) mod evidence;
     pub(crate) mod random;

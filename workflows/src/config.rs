@@ -69,7 +69,10 @@ impl Config {
             }
         }
         if api_key.as_ref().is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
-            problems.push("CALLBACK_API_KEY: expected printable ASCII without spaces, as it is sent in a header".to_owned());
+            problems.push(
+                "CALLBACK_API_KEY: expected printable ASCII without spaces, as it is sent in a header"
+                    .to_owned(),
+            );
         }
         if !problems.is_empty() {
             return Err(ConfigError(problems));

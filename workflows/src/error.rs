@@ -3,7 +3,10 @@
 use durable_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{ports::StoreError, research::{InvalidInput, Phase}};
+use crate::{
+    ports::StoreError,
+    research::{InvalidInput, Phase},
+};
 
 /// Why a workflow failed. Messages are for the caller: no secrets, no internal paths.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -122,7 +125,9 @@ pub fn sanitised(text: &str) -> String {
         }
         clean.push(sanitised_word(word, &lower));
         hide_next = lower == "bearer"
-            || SECRET_NAMES.iter().any(|name| lower.trim_end_matches([':', '=']).ends_with(name) && lower.ends_with([':', '=']));
+            || SECRET_NAMES.iter().any(|name| {
+                lower.trim_end_matches([':', '=']).ends_with(name) && lower.ends_with([':', '='])
+            });
     }
     let line = clean.join(" ");
     if line.chars().count() <= LONGEST {

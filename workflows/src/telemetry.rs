@@ -30,7 +30,7 @@ fn init<W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'stat
         .with_current_span(false)
         .with_span_list(false)
         .with_writer(writer)
-        .with_filter(durable_runtime::ReplayFilter::default());
+        .with_filter(durable_runtime::ReplayFilter);
     // The second initialisation of a test process fails, which is what it should do.
     let _ = tracing_subscriber::registry().with(filter).with(json).try_init();
 }

@@ -1,5 +1,7 @@
 //! Each row of the callback handler's table of answers, over HTTP.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod support;
 
 use serde_json::{Value, json};
@@ -17,9 +19,15 @@ async fn an_outcome_is_delivered_once_and_the_first_one_stands() {
     let (id, token) = host.start_to_first_task("topic").await;
 
     let (status, answer) = host.callback(&success(&token, &json!({ "findings": [1] }))).await;
-    assert_eq!((status, &answer["status"], &answer["token"]), (200, &json!("callback_delivered"), &json!(token)));
+    assert_eq!(
+        (status, &answer["status"], &answer["token"]),
+        (200, &json!("callback_delivered"), &json!(token))
+    );
     let timestamp = answer["timestamp"].as_str().unwrap();
-    assert!(timestamp.len() == 24 && timestamp.ends_with('Z') && timestamp.as_bytes()[19] == b'.', "{timestamp}");
+    assert!(
+        timestamp.len() == 24 && timestamp.ends_with('Z') && timestamp.as_bytes()[19] == b'.',
+        "{timestamp}"
+    );
 
     // The same outcome, written otherwise.
     let again = format!(r#"{{"status":"SUCCESS","result":{{ "findings":[ 1 ] }},"token":"{token}"}}"#);
@@ -37,8 +45,12 @@ async fn an_outcome_is_delivered_once_and_the_first_one_stands() {
     assert!(host.agents.is_idle().await);
 
     let (_, view) = host.get(&format!("/workflows/{id}/operations")).await;
-    let answers: Vec<_> = view["callbacks"].as_array().unwrap().iter().map(|it| it["answer"].clone()).collect();
-    assert_eq!(answers, ["callback_delivered", "already_delivered", "callback_conflict", "callback_conflict"]);
+    let answers: Vec<_> =
+        view["callbacks"].as_array().unwrap().iter().map(|it| it["answer"].clone()).collect();
+    assert_eq!(
+        answers,
+        ["callback_delivered", "already_delivered", "callback_conflict", "callback_conflict"]
+    );
     assert!(!view.to_string().contains(&token), "tokens are shown to nobody");
     host.shutdown().await;
 }
@@ -61,7 +73,8 @@ async fn a_failure_fails_the_workflow_with_what_the_agent_said() {
     let host = TestHost::start(directory.path()).await;
     let (id, token) = host.start_to_first_task("topic").await;
     let error = json!({ "type": "CorpusUnreadable", "message": "can't read /home/me/secret.md" });
-    let (status, answer) = host.callback(&json!({ "token": token, "status": "FAILURE", "error": error })).await;
+    let (status, answer) =
+        host.callback(&json!({ "token": token, "status": "FAILURE", "error": error })).await;
     assert_eq!((status, &answer["status"]), (200, &json!("callback_delivered")));
     let workflow = host.until_status(&id, "FAILED").await;
     assert_eq!(workflow["error"], "the researcher failed: can't read [path]");

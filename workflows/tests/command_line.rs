@@ -1,5 +1,7 @@
 //! The real binary: what it refuses, what it prints, and that it goes on after a kill.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -14,7 +16,9 @@ const TOPIC: &str = "structured concurrency";
 fn command(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_workflows"));
     command.args(arguments).arg("--data").arg(data).stdin(Stdio::null());
-    for variable in ["APPROVAL_TIMEOUT_HOURS", "APPROVAL_WEBHOOK_URL", "CALLBACK_API_KEY", "CALLBACK_HMAC_SECRET"] {
+    for variable in
+        ["APPROVAL_TIMEOUT_HOURS", "APPROVAL_WEBHOOK_URL", "CALLBACK_API_KEY", "CALLBACK_HMAC_SECRET"]
+    {
         command.env_remove(variable);
     }
     command
@@ -47,7 +51,10 @@ fn corpus(parent: &Path) -> String {
             "# Notes on concurrency\n\nWith structured concurrency the lifetime of a task is bound to a block. \
              Cancellation flows from the parent scope to the child tasks, and results flow back to the parent.\n",
         ),
-        ("bread.txt", "Bread needs flour, water, salt and time. Let the dough rest overnight in a cool place.\n"),
+        (
+            "bread.txt",
+            "Bread needs flour, water, salt and time. Let the dough rest overnight in a cool place.\n",
+        ),
     ] {
         std::fs::write(directory.join(name), content).unwrap();
     }
@@ -84,7 +91,11 @@ fn bad_requests_are_refused_before_anything_is_written() {
         assert!(!data.exists(), "{arguments:?}");
     }
     let output = command(&data, &["research", "t"]).env("APPROVAL_TIMEOUT_HOURS", "soon").output().unwrap();
-    assert!(!output.status.success() && text(&output).contains("APPROVAL_TIMEOUT_HOURS"), "{}", text(&output));
+    assert!(
+        !output.status.success() && text(&output).contains("APPROVAL_TIMEOUT_HOURS"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
@@ -125,10 +136,18 @@ fn research_writes_a_report_and_the_records_can_be_read_afterwards() {
     }
     for arguments in [["show", "unknown"], ["approve", "unknown"], ["cancel", "unknown"]] {
         let output = run(&data, &arguments);
-        assert!(!output.status.success() && text(&output).contains("no workflow has the id"), "{}", text(&output));
+        assert!(
+            !output.status.success() && text(&output).contains("no workflow has the id"),
+            "{}",
+            text(&output)
+        );
     }
     let output = run(&data, &["research", "--resume", "--corpus", &corpus]);
-    assert!(!output.status.success() && text(&output).contains("no unfinished workflow"), "{}", text(&output));
+    assert!(
+        !output.status.success() && text(&output).contains("no unfinished workflow"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
@@ -212,7 +231,10 @@ fn a_killed_process_is_resumed_and_repeats_no_finished_step() {
     let resumed = run(&data, &["research", TOPIC, "--resume", "--corpus", &corpus, "--json"]);
     assert!(resumed.status.success(), "{}", text(&resumed));
     let workflow = json(&resumed);
-    assert_eq!((&workflow["workflow_id"], &workflow["comment"]), (&id.as_str().into(), &"from outside".into()));
+    assert_eq!(
+        (&workflow["workflow_id"], &workflow["comment"]),
+        (&id.as_str().into(), &"from outside".into())
+    );
 
     let after = finished(&data, &id);
     for operation in &before {
@@ -235,21 +257,30 @@ fn a_process_killed_anywhere_is_resumed_to_the_same_report() {
         std::thread::sleep(Duration::from_millis(delay));
         first.0.kill().unwrap();
         first.0.wait().unwrap();
-        let listed = if data.join("engine.db").exists() { json(&run(&data, &["list", "--json"])) } else { Value::Null };
-        let unfinished = listed["workflows"].as_array().is_some_and(|workflows| {
-            workflows.iter().any(|workflow| workflow["status"] != "COMPLETED")
-        });
+        let listed = if data.join("engine.db").exists() {
+            json(&run(&data, &["list", "--json"]))
+        } else {
+            Value::Null
+        };
+        let unfinished = listed["workflows"]
+            .as_array()
+            .is_some_and(|workflows| workflows.iter().any(|workflow| workflow["status"] != "COMPLETED"));
         if !unfinished {
             continue;
         }
         resumed_rounds += 1;
-        let resumed = run(&data, &["research", TOPIC, "--resume", "--corpus", &corpus, "--approve", "--json"]);
+        let resumed =
+            run(&data, &["research", TOPIC, "--resume", "--corpus", &corpus, "--approve", "--json"]);
         assert!(resumed.status.success(), "killed after {delay} ms: {}", text(&resumed));
         let workflow = json(&resumed);
         assert_eq!(workflow["status"], "COMPLETED");
         let operations = finished(&data, workflow["workflow_id"].as_str().unwrap());
         for name in workflows::research::MANDATORY_STEPS {
-            assert_eq!(operations.iter().filter(|it| it["name"] == name).count(), 1, "{name} after {delay} ms");
+            assert_eq!(
+                operations.iter().filter(|it| it["name"] == name).count(),
+                1,
+                "{name} after {delay} ms"
+            );
         }
     }
     assert!(resumed_rounds > 0, "no kill hit a running workflow: spread the delays");
@@ -265,12 +296,20 @@ fn commands_reach_the_process_that_holds_the_data() {
     let id = line.split("approve ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
 
     let second = run(&data, &["research", TOPIC, "--corpus", &corpus]);
-    assert!(!second.status.success() && text(&second).contains("in use by another process"), "{}", text(&second));
+    assert!(
+        !second.status.success() && text(&second).contains("in use by another process"),
+        "{}",
+        text(&second)
+    );
     let listed = json(&run(&data, &["list", "--json", "--status", "AWAITING_APPROVAL"]));
     assert_eq!(listed["workflows"][0]["workflow_id"], id);
     assert!(text(&run(&data, &["show", &id])).contains("a person's decision"));
     let unknown = run(&data, &["show", "un known/.."]);
-    assert!(!unknown.status.success() && text(&unknown).contains("no workflow has the id"), "{}", text(&unknown));
+    assert!(
+        !unknown.status.success() && text(&unknown).contains("no workflow has the id"),
+        "{}",
+        text(&unknown)
+    );
     assert!(run(&data, &["reject", &id, "no"]).status.success());
     let (status, output) = running.wait();
     assert!(status.success() && output.contains("rejected: no"), "{output}");

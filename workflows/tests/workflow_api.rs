@@ -1,5 +1,7 @@
 //! The workflow API over HTTP, with agents that do what a test says.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod support;
 
 use serde_json::json;
@@ -34,18 +36,33 @@ async fn a_workflow_goes_from_topic_to_report() {
     assert_eq!(host.get(&link).await, (200, json!(REPORT)));
     assert_eq!(std::fs::read_to_string(workflow["report_path"].as_str().unwrap()).unwrap(), REPORT);
 
-    let finished: Vec<_> =
-        workflow["steps_completed"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
+    let finished: Vec<_> = workflow["steps_completed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["name"].as_str().unwrap())
+        .collect();
     assert_eq!(finished, workflows::research::MANDATORY_STEPS);
 
     let (_, view) = host.get(&format!("/workflows/{id}/operations")).await;
-    let moves: Vec<_> = view["audit"].as_array().unwrap().iter().map(|entry| entry["to"].as_str().unwrap()).collect();
+    let moves: Vec<_> =
+        view["audit"].as_array().unwrap().iter().map(|entry| entry["to"].as_str().unwrap()).collect();
     let expected = [
-        "INITIALIZING", "RUNNING", "PENDING", "RUNNING", "PENDING", "RUNNING", "AWAITING_APPROVAL", "RUNNING",
-        "PENDING", "RUNNING", "COMPLETED",
+        "INITIALIZING",
+        "RUNNING",
+        "PENDING",
+        "RUNNING",
+        "PENDING",
+        "RUNNING",
+        "AWAITING_APPROVAL",
+        "RUNNING",
+        "PENDING",
+        "RUNNING",
+        "COMPLETED",
     ];
     assert_eq!(moves, expected);
-    let names: Vec<_> = view["operations"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        view["operations"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
     for name in workflows::research::MANDATORY_STEPS {
         assert_eq!(names.iter().filter(|it| **it == name).count(), 1, "{name} in {names:?}");
     }
@@ -78,7 +95,8 @@ async fn a_decision_counts_once_and_only_in_time() {
 
     let id = host.start_to_approval("topic").await;
     let path = format!("/workflows/{id}/approval");
-    for bad in [json!({}), json!({ "approved": "yes" }), json!({ "approved": true, "colour": 1 }), json!([])] {
+    for bad in [json!({}), json!({ "approved": "yes" }), json!({ "approved": true, "colour": 1 }), json!([])]
+    {
         let (status, answer) = host.post(&path, &bad).await;
         assert_eq!(status, 400, "{bad}: {answer}");
     }
@@ -154,7 +172,8 @@ async fn bad_requests_are_answered_and_leave_nothing() {
     }
     let (status, _) = host.send(host.request("POST", "/workflows").body("{")).await;
     assert_eq!(status, 400);
-    for path in ["/workflows?status=LOST", "/workflows?limit=0", "/workflows?limit=x", "/workflows?cursor=x"] {
+    for path in ["/workflows?status=LOST", "/workflows?limit=0", "/workflows?limit=x", "/workflows?cursor=x"]
+    {
         assert_eq!(host.get(path).await.0, 400, "{path}");
     }
     assert_eq!(host.get("/workflows/unknown").await.0, 404);
@@ -165,6 +184,10 @@ async fn bad_requests_are_answered_and_leave_nothing() {
     assert_eq!(host.get("/workflows").await, (200, json!({ "workflows": [], "next_cursor": null })));
     let foreign = host.request("GET", "/workflows").header("host", "evil.example");
     assert_eq!(host.send(foreign).await.0, 403);
+    for origin in ["https://evil.example", "http://127.0.0.1.evil.example", "null"] {
+        let tricked = host.request("POST", "/workflows").header("origin", origin).body(r#"{"topic": "t"}"#);
+        assert_eq!(host.send(tricked).await.0, 403, "{origin}");
+    }
     host.shutdown().await;
 }
 
@@ -188,7 +211,8 @@ async fn a_restart_goes_on_without_running_a_finished_step_again() {
     let url = host.url.clone();
     host.shutdown().await;
 
-    let host = TestHost::start_with(directory.path(), agents, workflows::callback::Authentication::default()).await;
+    let host =
+        TestHost::start_with(directory.path(), agents, workflows::callback::Authentication::default()).await;
     assert_eq!(host.url, url, "links stay valid");
     let (status, _) = host.post(&format!("/workflows/{id}/approval"), &json!({ "approved": true })).await;
     assert_eq!(status, 200);

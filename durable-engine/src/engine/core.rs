@@ -20,13 +20,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{
+    batch::{Batch, Commit},
     live::{LiveExecutions, Slot},
     progress::Watchers,
 };
 use crate::{
     host::{self, Begun},
     scheduler::Bell,
-    service::{Execution, ExecutionKey, PageLimit, ParentLink, ChildOutcome},
+    service::{ChildOutcome, Execution, ExecutionKey, PageLimit, ParentLink},
     store::{Guard, Store, StoreError, Write, WritePart},
 };
 
@@ -148,7 +149,7 @@ impl Core {
         workflows.get_key_value(function).map(|(name, workflow)| (Arc::clone(name), Arc::clone(workflow)))
     }
 
-    fn permit(&self) -> Option<Permit> {
+    pub(super) fn permit(&self) -> Option<Permit> {
         let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         Some(Permit { permit: Some(permit), slots: Arc::clone(&self.slots), bell: Arc::clone(&self.bell) })
     }
@@ -175,7 +176,7 @@ impl Core {
         execution: &mut Execution,
         act: impl FnOnce(&mut Execution, Timestamp, &mut Batch<'_>) -> T,
     ) -> (T, Commit) {
-        let mut batch = Batch { core: self, now: self.clock.now(), parts: Vec::with_capacity(1), effects: Effects::default(), permit: None };
+        let mut batch = Batch::new(self);
         let result = act(execution, batch.now, &mut batch);
         batch.add(slot, execution);
         (result, batch.submit())
@@ -228,7 +229,8 @@ impl Core {
     /// Fires what may fire while an invocation runs: time limits of callbacks and of the execution.
     pub(crate) fn fire_time_limits(self: &Arc<Self>, slot: &Arc<Slot>) {
         if let Some(mut execution) = slot.lock() {
-            let ((), _commit) = self.change_locked(slot, &mut execution, |execution, now, _| execution.fire_due(now));
+            let ((), _commit) =
+                self.change_locked(slot, &mut execution, |execution, now, _| execution.fire_due(now));
         }
     }
 
@@ -285,7 +287,8 @@ impl Core {
     /// Ready once every write queued so far is committed.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
         let (sender, receiver) = oneshot::channel();
-        self.store.write(Write { parts: Vec::new(), done: Box::new(move |result| drop(sender.send(result))) });
+        self.store
+            .write(Write { parts: Vec::new(), done: Box::new(move |result| drop(sender.send(result))) });
         receiver.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -299,134 +302,5 @@ impl Core {
         self.phase.send_replace(Phase::Stopped);
         self.store.close();
         self.watchers.close();
-    }
-}
-
-/// Changes of one or more locked executions, on their way to one write.
-pub(crate) struct Batch<'c> {
-    core: &'c Arc<Core>,
-    pub(crate) now: Timestamp,
-    parts: Vec<WritePart>,
-    effects: Effects,
-    /// A slot to run in that the caller gives up.
-    pub(crate) permit: Option<Permit>,
-}
-
-/// What happens once the write is durable.
-#[derive(Default)]
-struct Effects {
-    begun: Vec<Begun>,
-    due: Vec<Timestamp>,
-    ended: Vec<ExecutionKey>,
-    progress: Vec<super::Progress>,
-}
-
-impl<'c> Batch<'c> {
-    pub(crate) fn new(core: &'c Arc<Core>) -> Self {
-        Self { core, now: core.clock.now(), parts: Vec::with_capacity(1), effects: Effects::default(), permit: None }
-    }
-
-    /// Adds what changed in an execution, which stays locked until [`Self::submit`]. Begins its invocation if
-    /// one is owed and there is room to run it.
-    pub(crate) fn add(&mut self, slot: &Arc<Slot>, execution: &mut Execution) {
-        self.begin(slot, execution);
-        let changes = execution.take_changes();
-        if changes.is_empty() {
-            return;
-        }
-        if let Some(record) = &changes.record {
-            self.effects.due.extend(record.due_at.filter(|at| at.as_millis() > 0));
-            if record.status.is_terminal() {
-                self.effects.ended.push(record.key);
-            }
-        }
-        if !changes.events.is_empty() && self.core.watchers.is_watched() {
-            super::progress::describe(execution.record(), &changes.events, &mut self.effects.progress);
-        }
-        if execution.is_hosted() {
-            slot.rearm(execution.next_due());
-        }
-        self.parts.push(WritePart { changes, guard: Arc::clone(slot) as Arc<dyn Guard> });
-    }
-
-    fn begin(&mut self, slot: &Arc<Slot>, execution: &mut Execution) {
-        if !execution.owes_invocation(self.now) || *self.core.phase.borrow() != Phase::Running {
-            return;
-        }
-        let Some((_, workflow)) = self.core.workflow(&execution.record().function) else { return };
-        let Some(permit) = self.permit.take().or_else(|| self.core.permit()) else { return };
-        let id = Uuid::new_v4();
-        let input = execution.begin_invocation(id, self.core.page_limit, self.now);
-        self.effects.begun.push(Begun { slot: Arc::clone(slot), id, input, workflow, permit });
-    }
-
-    /// Queues the write. The executions inside must still be locked, so that writes are queued in the order of
-    /// the changes.
-    pub(crate) fn submit(self) -> Commit {
-        let Self { core, parts, effects, permit, .. } = self;
-        if parts.is_empty() {
-            return Commit::nothing();
-        }
-        let (sender, receiver) = oneshot::channel();
-        let core_after = Arc::clone(core);
-        let done = move |result: Result<(), StoreError>| {
-            drop(permit);
-            match &result {
-                Ok(()) => effects.apply(&core_after),
-                Err(StoreError::Closed | StoreError::NameTaken) => drop(effects),
-                Err(_) => {
-                    drop(effects);
-                    ring_later(&core_after);
-                }
-            }
-            // Nobody listens when the caller went away; the write counts all the same.
-            let _ = sender.send(result);
-        };
-        core.store.write(Write { parts, done: Box::new(done) });
-        Commit { receiver: Some(receiver) }
-    }
-}
-
-impl Effects {
-    fn apply(self, core: &Arc<Core>) {
-        for begun in self.begun {
-            core.runtime.spawn(host::run(Arc::clone(core), begun));
-        }
-        for at in self.due {
-            core.bell.ring_for(at);
-        }
-        core.watchers.publish(self.progress);
-        for key in self.ended {
-            core.watchers.ended(key);
-        }
-    }
-}
-
-/// A write failed, so what the store has on record as due may not be in anybody's hands any more.
-fn ring_later(core: &Arc<Core>) {
-    let bell = Arc::clone(&core.bell);
-    core.runtime.spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        bell.ring();
-    });
-}
-
-/// A write on its way.
-#[must_use = "nothing may be told before the commit"]
-pub(crate) struct Commit {
-    receiver: Option<oneshot::Receiver<Result<(), StoreError>>>,
-}
-
-impl Commit {
-    pub(crate) const fn nothing() -> Self {
-        Self { receiver: None }
-    }
-
-    /// Ready after the commit. False when there was nothing to write.
-    pub(crate) async fn wait(self) -> Result<bool, StoreError> {
-        match self.receiver {
-            Some(receiver) => receiver.await.unwrap_or(Err(StoreError::Closed)).map(|()| true),
-            None => Ok(false),
-        }
     }
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use durable_runtime::{
     protocol::ExecutionState,
-    service::{
-        BoxFuture, CheckpointRequest, CheckpointResponse, DurableService, ServiceError, StateRequest,
-    },
+    service::{BoxFuture, CheckpointRequest, CheckpointResponse, DurableService, ServiceError, StateRequest},
 };
 
 use super::{Core, Engine, start::key_of_reference};
@@ -45,7 +43,10 @@ impl DurableService for Engine {
 }
 
 impl Core {
-    async fn checkpoint(self: &Arc<Self>, request: CheckpointRequest) -> Result<CheckpointResponse, ServiceError> {
+    async fn checkpoint(
+        self: &Arc<Self>,
+        request: CheckpointRequest,
+    ) -> Result<CheckpointResponse, ServiceError> {
         let key = execution_key(&request.durable_execution_arn)?;
         let nonce = self.nonce();
         let changed = self.change(key, |execution, now, batch| {
@@ -72,9 +73,13 @@ impl Core {
         response
     }
 
-    async fn execution_state(self: &Arc<Self>, request: StateRequest) -> Result<ExecutionState, ServiceError> {
+    async fn execution_state(
+        self: &Arc<Self>,
+        request: StateRequest,
+    ) -> Result<ExecutionState, ServiceError> {
         let key = execution_key(&request.durable_execution_arn)?;
-        let slot = self.live.get(key, &*self.store).await.map_err(store_failed)?.ok_or_else(unknown_execution)?;
+        let slot =
+            self.live.get(key, &*self.store).await.map_err(store_failed)?.ok_or_else(unknown_execution)?;
         let execution = slot.lock().ok_or_else(|| store_failed(StoreError::Void))?;
         if execution.record().arn() != request.durable_execution_arn {
             return Err(unknown_execution());

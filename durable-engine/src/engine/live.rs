@@ -41,7 +41,9 @@ impl Slot {
 
     /// The next time limit inside, for which the caller is about to sleep.
     pub(crate) fn arm(&self) -> Option<Timestamp> {
-        let due = self.lock()?.next_due();
+        let execution = self.lock()?;
+        let due = execution.next_due();
+        // While it is locked, so that a nearer limit that is being added finds this one to compare with.
         self.armed.store(due.map_or(i64::MAX, Timestamp::as_millis), Ordering::Release);
         due
     }

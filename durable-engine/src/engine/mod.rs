@@ -1,5 +1,6 @@
 //! The engine as its users see it.
 
+mod batch;
 mod builder;
 mod callbacks;
 mod core;
@@ -18,7 +19,7 @@ use durable_runtime::{
 };
 use tokio::sync::broadcast;
 
-pub use builder::{EngineBuilder, DEFAULT_MAX_CONCURRENT_INVOCATIONS};
+pub use builder::{DEFAULT_MAX_CONCURRENT_INVOCATIONS, EngineBuilder};
 pub use error::{CallbackError, EngineError};
 pub use progress::Progress;
 pub use query::{ExecutionList, ExecutionSummary, History, HistoryPage, ListFilter};
@@ -184,7 +185,9 @@ async fn recover_until_done(core: &Arc<Core>, function: Arc<str>) {
     loop {
         match core.recover(Arc::clone(&function)).await {
             Ok(()) | Err(crate::store::StoreError::Closed) => return,
-            Err(error) => tracing::error!(%error, %function, "interrupted executions could not be read; trying again"),
+            Err(error) => {
+                tracing::error!(%error, %function, "interrupted executions could not be read; trying again");
+            }
         }
         tokio::select! {
             _ = phase.wait_for(|phase| *phase != Phase::Running) => return,

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use durable_runtime::protocol::{Payload, limits};
 
-use super::{Engine, EngineError, core::{Batch, Core}};
+use super::{
+    Engine, EngineError,
+    batch::Batch,
+    core::Core,
+};
 use crate::{
     service::{Execution, ExecutionArn, ExecutionKey, NewExecution, function_of_reference},
     store::StoreError,
@@ -63,7 +67,9 @@ impl Engine {
         let name = execution.name.clone();
         match create(&self.core, execution).await {
             Ok(arn) => Ok(Started { arn, is_new: true }),
-            Err(StoreError::NameTaken) => self.existing(&function, name.as_deref().unwrap_or_default(), &input).await,
+            Err(StoreError::NameTaken) => {
+                self.existing(&function, name.as_deref().unwrap_or_default(), &input).await
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -80,7 +86,8 @@ impl Engine {
         if input.len() > limits::EXECUTION_PAYLOAD {
             return Err(EngineError::InputTooLarge { bytes: input.len() });
         }
-        let timeout_seconds = options.timeout.map_or(self.core.default_timeout_seconds, |limit| limit.as_secs());
+        let timeout_seconds =
+            options.timeout.map_or(self.core.default_timeout_seconds, |limit| limit.as_secs());
         if !(1..=limits::MAX_WAIT_SECONDS).contains(&timeout_seconds) {
             return Err(EngineError::InvalidTimeout { seconds: timeout_seconds });
         }
@@ -107,7 +114,11 @@ impl Engine {
             if stored.input.as_ref() == Some(input) {
                 return Ok(Started { arn, is_new: false });
             }
-            return Err(EngineError::AlreadyStarted { function: function.to_owned(), name: name.to_owned(), arn });
+            return Err(EngineError::AlreadyStarted {
+                function: function.to_owned(),
+                name: name.to_owned(),
+                arn,
+            });
         }
         Err(EngineError::NotFound { reference: name.to_owned() })
     }

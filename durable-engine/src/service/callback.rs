@@ -150,9 +150,7 @@ impl Execution {
             }
             Status::Failed => Err(CallbackRefusal::Closed(CallbackOutcome::Failed(details.error.clone()))),
             Status::TimedOut => Err(CallbackRefusal::TimedOut(details.error.clone().unwrap_or_default())),
-            _ if self.record.status.is_terminal() => {
-                Err(CallbackRefusal::ExecutionEnded(self.record.status))
-            }
+            _ if self.record.status.is_terminal() => Err(CallbackRefusal::ExecutionEnded(self.record.status)),
             _ => Ok(position),
         }
     }

@@ -3,8 +3,8 @@
 use std::{hash::Hasher, sync::Arc};
 
 use durable_runtime::protocol::{
-    ChainedInvokeDetails, ErrorObject, OperationAction, OperationId, OperationStatus as Status, OperationUpdate,
-    Payload, Timestamp,
+    ChainedInvokeDetails, ErrorObject, OperationAction, OperationId, OperationStatus as Status,
+    OperationUpdate, Payload, Timestamp,
 };
 use siphasher::sip::SipHasher13;
 
@@ -88,7 +88,8 @@ impl Execution {
         if self.record.status.is_terminal() || self.at(position).status != Status::Started {
             return false;
         }
-        let stored = self.at_mut(position).chained_invoke_details.get_or_insert_with(ChainedInvokeDetails::default);
+        let stored =
+            self.at_mut(position).chained_invoke_details.get_or_insert_with(ChainedInvokeDetails::default);
         let (status, details, home) = match outcome {
             ChildOutcome::Succeeded(result) => {
                 stored.result.clone_from(&result);
@@ -99,8 +100,12 @@ impl Execution {
                 stored.error.clone_from(&error);
                 let details = ErrorDetails { error: error.into() };
                 let (status, details) = match ended {
-                    ExecutionStatus::TimedOut => (Status::TimedOut, EventDetails::ChainedInvokeTimedOut(details)),
-                    ExecutionStatus::Stopped => (Status::Stopped, EventDetails::ChainedInvokeStopped(details)),
+                    ExecutionStatus::TimedOut => {
+                        (Status::TimedOut, EventDetails::ChainedInvokeTimedOut(details))
+                    }
+                    ExecutionStatus::Stopped => {
+                        (Status::Stopped, EventDetails::ChainedInvokeStopped(details))
+                    }
                     _ => (Status::Failed, EventDetails::ChainedInvokeFailed(details)),
                 };
                 (status, details, None)

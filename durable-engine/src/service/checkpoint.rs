@@ -8,7 +8,10 @@ use durable_runtime::{
 };
 use siphasher::sip::SipHasher13;
 
-use super::{Execution, ExecutionKey, execution::End, invocation::LastCheckpoint, token::CheckpointToken, validate::validate};
+use super::{
+    Execution, ExecutionKey, execution::End, invocation::LastCheckpoint, token::CheckpointToken,
+    validate::validate,
+};
 
 /// What a checkpoint needs from outside.
 pub struct Surroundings<'a> {
@@ -110,11 +113,12 @@ impl Execution {
         }
         let response = self.respond();
         let session = self.session.as_mut().expect("a current token implies a session");
-        session.last = request.client_token.filter(|token| !token.is_empty()).map(|client_token| LastCheckpoint {
-            client_token,
-            checkpoint_token: request.checkpoint_token,
-            response: response.clone(),
-        });
+        session.last =
+            request.client_token.filter(|token| !token.is_empty()).map(|client_token| LastCheckpoint {
+                client_token,
+                checkpoint_token: request.checkpoint_token,
+                response: response.clone(),
+            });
         Ok(Checkpoint { response, children, repeated: false })
     }
 
@@ -167,11 +171,9 @@ impl Execution {
     fn respond(&mut self) -> CheckpointResponse {
         let session = self.session.as_mut().expect("a current token implies a session");
         session.sequence += 1;
-        let token = self
-            .record
-            .invocation
-            .filter(|_| !self.record.status.is_terminal())
-            .map(|invocation| CheckpointToken { sequence: session.sequence, invocation: invocation.id }.to_string());
+        let token = self.record.invocation.filter(|_| !self.record.status.is_terminal()).map(|invocation| {
+            CheckpointToken { sequence: session.sequence, invocation: invocation.id }.to_string()
+        });
         let undelivered = std::mem::take(&mut session.undelivered);
         let operations = undelivered.into_iter().map(|position| self.at(position).clone()).collect();
         CheckpointResponse {

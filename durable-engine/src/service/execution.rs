@@ -9,9 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     CallbackTimer, Event, EventDetails, ExecutionKey, ExecutionRecord, ExecutionStatus, NewExecution,
-    event::{
-        ErrorDetails, EventError, ExecutionStartedDetails, OptionalErrorDetails, ResultDetails,
-    },
+    event::{ErrorDetails, EventError, ExecutionStartedDetails, OptionalErrorDetails, ResultDetails},
     invocation::Session,
 };
 
@@ -147,7 +145,8 @@ impl Execution {
     /// Brings an execution back from a store.
     #[must_use]
     pub fn load(loaded: Loaded) -> Self {
-        let mut index = FxHashMap::with_capacity_and_hasher(loaded.operations.len(), rustc_hash::FxBuildHasher);
+        let mut index =
+            FxHashMap::with_capacity_and_hasher(loaded.operations.len(), rustc_hash::FxBuildHasher);
         let mut timers = BTreeSet::new();
         for (position, operation) in loaded.operations.iter().enumerate() {
             index.insert(operation.id.clone(), position);
@@ -308,7 +307,11 @@ impl Execution {
             End::Succeeded(result) => {
                 self.record.result.clone_from(result);
                 let details = ResultDetails { result: result.clone().into() };
-                (ExecutionStatus::Succeeded, EventDetails::ExecutionSucceeded(details), Some(PayloadHome::Result))
+                (
+                    ExecutionStatus::Succeeded,
+                    EventDetails::ExecutionSucceeded(details),
+                    Some(PayloadHome::Result),
+                )
             }
             End::Failed(error) => {
                 self.record.error.clone_from(error);

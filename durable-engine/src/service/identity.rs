@@ -50,7 +50,11 @@ impl<'a> ExecutionArn<'a> {
     pub fn parse(arn: &'a str) -> Option<Self> {
         let (function, execution) = arn.split_once(DURABLE_EXECUTION)?;
         let (name, id) = execution.split_once('/')?;
-        (!name.is_empty() && !id.is_empty()).then(|| Self { function: function_of_reference(function), name, id })
+        (!name.is_empty() && !id.is_empty()).then(|| Self {
+            function: function_of_reference(function),
+            name,
+            id,
+        })
     }
 
     /// The key inside the id.
@@ -109,7 +113,8 @@ impl CallbackId {
     /// Takes a callback id apart; `None` when it is not one of ours.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let well_formed = text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let well_formed =
+            text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         well_formed.then_some(())?;
         Some(Self {
             execution: ExecutionKey(i64::from_str_radix(text.get(..16)?, 16).ok()?),
@@ -144,7 +149,13 @@ mod tests {
 
     #[test]
     fn texts_that_are_not_arns_are_refused() {
-        for text in ["", "order-1", "arn:aws:lambda:local:000000000000:function:f:$LATEST", "x/durable-execution/y", "x/durable-execution//z"] {
+        for text in [
+            "",
+            "order-1",
+            "arn:aws:lambda:local:000000000000:function:f:$LATEST",
+            "x/durable-execution/y",
+            "x/durable-execution//z",
+        ] {
             assert_eq!(ExecutionArn::parse(text), None, "{text}");
         }
         assert_eq!(key_of_id("2f-07"), None);

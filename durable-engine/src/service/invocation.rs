@@ -183,7 +183,9 @@ impl Execution {
             return Ok(output);
         }
         match &output {
-            InvocationOutput::Succeeded { result: Some(result) } if result.len() > limits::INVOCATION_RESULT => {
+            InvocationOutput::Succeeded { result: Some(result) }
+                if result.len() > limits::INVOCATION_RESULT =>
+            {
                 Err(ErrorObject::new(
                     "Function.ResponseSizeTooLarge",
                     format!(

@@ -38,7 +38,6 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-
 pub use callback::{CallbackOutcome, CallbackRefusal, CallbackTimer};
 pub use chained::ChildOutcome;
 pub use checkpoint::{Checkpoint, Refusal, Surroundings, Target};

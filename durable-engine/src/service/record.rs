@@ -6,10 +6,7 @@ use durable_runtime::protocol::{ErrorObject, OperationId, Payload, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    ExecutionArn, ExecutionKey,
-    identity::execution_id,
-};
+use super::{ExecutionArn, ExecutionKey, identity::execution_id};
 
 /// Where an execution stands. A suspended execution is `Running`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -39,7 +39,8 @@ impl Execution {
     /// makes superfluous.
     pub(super) fn page(&self, from: usize, limit: PageLimit) -> ExecutionState {
         let visible = self.visible();
-        let mut operations = Vec::with_capacity(self.operations.len().saturating_sub(from).min(limit.operations));
+        let mut operations =
+            Vec::with_capacity(self.operations.len().saturating_sub(from).min(limit.operations));
         let mut bytes = 0_usize;
         for (position, operation) in self.operations.iter().enumerate().skip(from) {
             if !visible.get(position).copied().unwrap_or(false) {
@@ -70,7 +71,8 @@ impl Execution {
 
 fn hides_children(parent: &Operation) -> bool {
     let finished = matches!(parent.status, OperationStatus::Succeeded | OperationStatus::Failed);
-    let replays = parent.context_details.as_ref().and_then(|details| details.replay_children).unwrap_or(false);
+    let replays =
+        parent.context_details.as_ref().and_then(|details| details.replay_children).unwrap_or(false);
     parent.operation_type == OperationType::Context && finished && !replays
 }
 

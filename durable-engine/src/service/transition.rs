@@ -19,8 +19,8 @@ use durable_runtime::protocol::{
 use super::{
     CallbackId, CallbackTimer, EventDetails, Execution, PayloadHome, Surroundings,
     event::{
-        CallbackStartedDetails, EmptyDetails, ErrorDetails, OptionalErrorDetails, ResultDetails, RetryDetails,
-        StepFailedDetails, StepSucceededDetails, WaitStartedDetails,
+        CallbackStartedDetails, EmptyDetails, ErrorDetails, OptionalErrorDetails, ResultDetails,
+        RetryDetails, StepFailedDetails, StepSucceededDetails, WaitStartedDetails,
     },
     execution::End,
 };
@@ -95,8 +95,11 @@ impl Execution {
                 self.emit_about(position, EventDetails::StepSucceeded(details), now, home);
             }
             Action::Fail => {
-                *details =
-                    StepDetails { attempt: Some(attempt), error: update.error.clone(), ..StepDetails::default() };
+                *details = StepDetails {
+                    attempt: Some(attempt),
+                    error: update.error.clone(),
+                    ..StepDetails::default()
+                };
                 self.close(position, Status::Failed, now);
                 let details = StepFailedDetails { error: update.error.into(), retry_details };
                 self.emit_about(position, EventDetails::StepFailed(details), now, None);
@@ -115,9 +118,10 @@ impl Execution {
                 self.timers.insert((due, position));
                 self.touch(position);
                 let details = match update.error {
-                    Some(error) => {
-                        EventDetails::StepFailed(StepFailedDetails { error: Some(error).into(), retry_details })
-                    }
+                    Some(error) => EventDetails::StepFailed(StepFailedDetails {
+                        error: Some(error).into(),
+                        retry_details,
+                    }),
                     None => EventDetails::StepSucceeded(StepSucceededDetails {
                         result: update.payload.into(),
                         retry_details,

@@ -188,7 +188,10 @@ fn check_action(status: Option<Status>, update: &OperationUpdate) -> Result<(), 
         (Type::ChainedInvoke, Action::Start) => {
             require(status.is_none(), "Cannot start an INVOKE that already exist.")?;
             require(
-                update.chained_invoke_options.as_ref().is_some_and(|options| !options.function_name.is_empty()),
+                update
+                    .chained_invoke_options
+                    .as_ref()
+                    .is_some_and(|options| !options.function_name.is_empty()),
                 "Invalid ChainedInvokeOptions for the given action.",
             )?;
         }

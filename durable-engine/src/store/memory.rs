@@ -176,8 +176,12 @@ impl Store for MemoryConnection {
 
     fn find(&self, name: String) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>> {
         self.read(|inner| {
-            let mut found: Vec<_> =
-                inner.names.iter().filter(|((stored, _), _)| **stored == *name).map(|(_, key)| *key).collect();
+            let mut found: Vec<_> = inner
+                .names
+                .iter()
+                .filter(|((stored, _), _)| **stored == *name)
+                .map(|(_, key)| *key)
+                .collect();
             found.sort_unstable();
             found
         })
@@ -208,7 +212,11 @@ impl Store for MemoryConnection {
         self.read(|inner| inner.rows.get(&key).map(|row| row.operations.clone()).unwrap_or_default())
     }
 
-    fn history(&self, key: ExecutionKey, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<Event>, StoreError>> {
+    fn history(
+        &self,
+        key: ExecutionKey,
+        query: HistoryQuery,
+    ) -> BoxFuture<'_, Result<Vec<Event>, StoreError>> {
         self.read(|inner| {
             let events = inner.rows.get(&key).map(|row| row.events.as_slice()).unwrap_or_default();
             if query.backwards {

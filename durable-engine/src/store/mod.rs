@@ -6,8 +6,6 @@
 mod memory;
 mod sqlite;
 
-
-
 use std::{fmt, sync::Arc};
 
 use durable_runtime::{
@@ -46,7 +44,11 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn operations(&self, key: ExecutionKey) -> BoxFuture<'_, Result<Vec<Operation>, StoreError>>;
 
     /// Events of one execution.
-    fn history(&self, key: ExecutionKey, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<Event>, StoreError>>;
+    fn history(
+        &self,
+        key: ExecutionKey,
+        query: HistoryQuery,
+    ) -> BoxFuture<'_, Result<Vec<Event>, StoreError>>;
 
     /// The executions of these functions that are due, the longest due first within each function.
     /// Those with a running invocation are not among them.

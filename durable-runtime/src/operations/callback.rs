@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::{Codec, Fallible, Outcome, decode_value},
+    codec::{Outcome, encode_error},
     core::outbox::Urgency,
     duration::IntoDuration,
     error::CallbackError,
@@ -18,7 +18,8 @@ use crate::{
     },
     retry::seconds_ceil,
     scope::{Cx, Identity},
-    serdes::{Json, Serdes},
+    serdes::{Json, Serdes, SerdesError},
+    service::BoxFuture,
     value::{CallbackValue, DurableError},
 };
 
@@ -154,8 +155,20 @@ impl<T, S> Callback<T, S> {
     /// Creates the callback, hands its id to the step that `submitter` calls, and waits for the result.
     ///
     /// The three are one operation of sub type `WaitForCallback`.
-    pub fn submit<F>(self, submitter: F) -> Submitted<T, F, S> {
-        Submitted { callback: self, submitter }
+    pub fn submit<'a, F, O, U, E>(self, submitter: F) -> Submitted<'a, T, E>
+    where
+        T: CallbackValue<S> + 'a,
+        S: 'static,
+        F: FnOnce(CallbackId) -> O + Send + 'a,
+        O: DurableOperation<Output = Result<U, E>> + 'a,
+        U: Send + 'a,
+        E: DurableError + From<CallbackError> + 'a,
+    {
+        let settings = self.settings;
+        Submitted(Box::new(move |cx| {
+            let identity = claim_context(&cx, sub_type::WAIT_FOR_CALLBACK, Some(settings.name.clone()));
+            Box::pin(submit_and_wait(cx, identity, settings, submitter, T::read_context::<E>))
+        }))
     }
 }
 
@@ -165,7 +178,7 @@ impl<T, S> Callback<T, S> {
 pub struct CreateCallback<T, S = Json>(Callback<T, S>);
 
 #[diagnostic::do_not_recommend]
-impl<T: CallbackValue, S: Serdes<T>> DurableOperation for CreateCallback<T, S> {
+impl<T: CallbackValue<S>, S: 'static> DurableOperation for CreateCallback<T, S> {
     type Output = CallbackHandle<T, S>;
 
     fn start(self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
@@ -177,7 +190,7 @@ impl<T: CallbackValue, S: Serdes<T>> DurableOperation for CreateCallback<T, S> {
         }
     }
 }
-only_inside!([T: CallbackValue, S: Serdes<T>] CreateCallback<T, S>, CallbackHandle<T, S>);
+only_inside!([T: CallbackValue<S>, S: 'static] CreateCallback<T, S>, CallbackHandle<T, S>);
 
 /// A callback that exists: its id can be given away, its result awaited.
 pub struct CallbackHandle<T, S = Json> {
@@ -212,22 +225,22 @@ impl<T, S> CallbackHandle<T, S> {
 pub struct CallbackResult<T, S = Json>(CallbackHandle<T, S>);
 
 #[diagnostic::do_not_recommend]
-impl<T: CallbackValue, S: Serdes<T>> DurableOperation for CallbackResult<T, S> {
+impl<T: CallbackValue<S>, S: 'static> DurableOperation for CallbackResult<T, S> {
     type Output = Result<T, CallbackError>;
 
     async fn start(self, cx: Cx) -> Self::Output {
         result::<T, S>(&cx, &self.0.operation, &self.0.name).await
     }
 }
-only_inside!([T: CallbackValue, S: Serdes<T>] CallbackResult<T, S>, Result<T, CallbackError>);
+only_inside!([T: CallbackValue<S>, S: 'static] CallbackResult<T, S>, Result<T, CallbackError>);
 
-async fn result<T: CallbackValue, S: Serdes<T>>(
+async fn result<T: CallbackValue<S>, S: 'static>(
     cx: &Cx,
     id: &OperationId,
     name: &str,
 ) -> Result<T, CallbackError> {
     let payload = cx.until(id, |operation| operation.and_then(|operation| delivered(operation, name))).await?;
-    match decode_value::<T, S>(payload.as_ref()) {
+    match T::read(payload.as_ref()) {
         Ok(value) => Ok(value),
         Err(error) => {
             let message = format!("what callback `{name}` (id {id}) was sent can't be read: {error}");
@@ -264,61 +277,61 @@ fn delivered(operation: &Operation, name: &str) -> Option<Result<Option<Payload>
 }
 
 /// See [`Callback::submit`].
+///
+/// Everything that may be wrong with it is said where it is made, so this type itself is always an operation.
 #[must_use = "a durable operation does nothing unless awaited"]
-pub struct Submitted<T, F, S = Json> {
-    callback: Callback<T, S>,
-    submitter: F,
-}
+pub struct Submitted<'a, T, E>(Box<dyn FnOnce(Cx) -> BoxFuture<'a, Result<T, E>> + Send + 'a>);
 
-impl<T, F, S> std::fmt::Debug for Submitted<T, F, S> {
+impl<T, E> std::fmt::Debug for Submitted<'_, T, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.callback.fmt(f)
+        f.write_str("Submitted")
     }
 }
 
-impl<T, F, O, U, E, S> DurableOperation for Submitted<T, F, S>
+#[diagnostic::do_not_recommend]
+impl<T, E> DurableOperation for Submitted<'_, T, E> {
+    type Output = Result<T, E>;
+
+    fn start(self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
+        (self.0)(cx)
+    }
+}
+only_inside!([T, E] Submitted<'_, T, E>, Result<T, E>);
+
+async fn submit_and_wait<T, F, O, U, E>(
+    cx: Cx,
+    identity: Identity,
+    settings: Settings,
+    submitter: F,
+    read: fn(&Outcome) -> Result<Result<T, E>, SerdesError>,
+) -> Result<T, E>
 where
-    T: CallbackValue,
-    S: Serdes<T>,
     F: FnOnce(CallbackId) -> O + Send,
     O: DurableOperation<Output = Result<U, E>>,
     U: Send,
     E: DurableError + From<CallbackError>,
 {
-    type Output = Result<T, E>;
-
-    fn start(self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
-        let settings = self.callback.settings;
-        let identity = claim_context(&cx, sub_type::WAIT_FOR_CALLBACK, Some(settings.name.clone()));
-        let submitter = self.submitter;
-        async move {
-            let record = ContextRecord::<Fallible<S>>::open(&cx, &identity);
-            if let Some(recorded) = record.recorded().await {
-                return recorded;
-            }
-            let inner = cx.child(&identity.id);
-            let body = async move {
-                let cx = Cx::current();
-                let inner =
-                    cx.claim(OperationType::Callback, sub_type::CALLBACK, Some(settings.name.clone()));
-                let id = settings.create(&cx, &inner).await;
-                let submission = cx.enter(|| submitter(id).start(cx.clone()));
-                submission.await?;
-                // The payload as it was sent: the context records the same text, so that the value is read
-                // by the same serdes on the first run and on every replay.
-                let payload = cx
-                    .until(&inner.id, |operation| {
-                        operation.and_then(|operation| delivered(operation, &settings.name))
-                    })
-                    .await?;
-                Ok(payload)
-            };
-            let delivered: Result<Option<Payload>, E> = inner.scope(body).await;
-            let outcome = match delivered {
-                Ok(payload) => Ok(Outcome::Succeeded(payload)),
-                Err(error) => <Fallible<Json> as Codec<Result<(), E>>>::encode(&Err(error)),
-            };
-            record.close(outcome).await
-        }
+    let record = ContextRecord::open(&cx, &identity, read);
+    if let Some(recorded) = record.recorded().await {
+        return recorded;
     }
+    let inner = cx.child(&identity.id);
+    let body = async move {
+        let cx = Cx::current();
+        let inner = cx.claim(OperationType::Callback, sub_type::CALLBACK, Some(settings.name.clone()));
+        let id = settings.create(&cx, &inner).await;
+        let submission = cx.enter(|| submitter(id).start(cx.clone()));
+        submission.await?;
+        let name = &settings.name;
+        let sent = cx.until(&inner.id, |operation| operation.and_then(|operation| delivered(operation, name)));
+        Ok(sent.await?)
+    };
+    // The context records the payload as it was sent, so that the value is read from the same text on the
+    // first run and on every replay.
+    let delivered: Result<Option<Payload>, E> = inner.scope(body).await;
+    let outcome = match delivered {
+        Ok(payload) => Ok(Outcome::Succeeded(payload)),
+        Err(error) => encode_error(&error).map(Outcome::Failed),
+    };
+    record.close(outcome).await
 }

@@ -134,7 +134,7 @@ pub(crate) fn claim_context(cx: &Cx, sub_type: &'static str, name: Option<Compac
 }
 
 async fn run_child<K: Codec<F::Output>, F: Future>(cx: Cx, identity: Identity, body: F) -> F::Output {
-    let record = ContextRecord::<K>::open(&cx, &identity);
+    let record = ContextRecord::open(&cx, &identity, K::decode);
     if let Some(recorded) = record.recorded().await {
         return recorded;
     }
@@ -173,23 +173,24 @@ fn context_state(operation: &Operation) -> ContextState {
 }
 
 /// A context whose result is one value.
-pub(crate) struct ContextRecord<'a, K> {
+pub(crate) struct ContextRecord<'a, R> {
     cx: &'a Cx,
     identity: &'a Identity,
     state: ContextState,
-    _codec: PhantomData<fn() -> K>,
+    read: fn(&Outcome) -> Result<R, SerdesError>,
 }
 
-impl<'a, K> ContextRecord<'a, K> {
-    pub(crate) fn open(cx: &'a Cx, identity: &'a Identity) -> Self {
-        Self { state: open_context(cx, identity), cx, identity, _codec: PhantomData }
+impl<'a, R> ContextRecord<'a, R> {
+    pub(crate) fn open(
+        cx: &'a Cx,
+        identity: &'a Identity,
+        read: fn(&Outcome) -> Result<R, SerdesError>,
+    ) -> Self {
+        Self { state: open_context(cx, identity), cx, identity, read }
     }
 
     /// The recorded value, if the context has ended with one.
-    pub(crate) async fn recorded<R>(&self) -> Option<R>
-    where
-        K: Codec<R>,
-    {
+    pub(crate) async fn recorded(&self) -> Option<R> {
         match &self.state {
             ContextState::Ended(outcome) => Some(self.decode(outcome).await),
             ContextState::Rebuild(_) | ContextState::Open => None,
@@ -197,10 +198,7 @@ impl<'a, K> ContextRecord<'a, K> {
     }
 
     /// Records the end, and gives the value as every replay will see it.
-    pub(crate) async fn close<R>(&self, outcome: Result<Outcome, SerdesError>) -> R
-    where
-        K: Codec<R>,
-    {
+    pub(crate) async fn close(&self, outcome: Result<Outcome, SerdesError>) -> R {
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => self.unusable("can't be written", error).await,
@@ -211,11 +209,8 @@ impl<'a, K> ContextRecord<'a, K> {
         self.decode(&outcome).await
     }
 
-    async fn decode<R>(&self, outcome: &Outcome) -> R
-    where
-        K: Codec<R>,
-    {
-        match K::decode(outcome) {
+    async fn decode(&self, outcome: &Outcome) -> R {
+        match (self.read)(outcome) {
             Ok(value) => value,
             Err(error) => self.unusable("does not fit its type", error).await,
         }

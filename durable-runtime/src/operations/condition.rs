@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::{Codec, Fallible, Outcome, decode_value},
+    codec::{Codec, Fallible, Outcome, decode_value, encode_error},
     core::{identity::unit_interval, outbox::Urgency},
     error::{ConditionExhausted, Interrupted},
     operation::{DurableOperation, only_inside},
@@ -21,6 +21,7 @@ use crate::{
     retry::{Jitter, RetryPolicy, seconds_ceil},
     scope::{Cx, Identity},
     serdes::{Json, Serdes},
+    service::BoxFuture,
     value::{DurableError, DurableValue},
 };
 
@@ -52,29 +53,59 @@ pub enum Condition<S> {
 ///     wait_for_condition(0, poll_build).every("2s").max_attempts(10).await
 /// }
 /// ```
-pub fn wait_for_condition<S, F>(initial: S, check: F) -> WaitForCondition<S, F> {
+pub fn wait_for_condition<'a, S, F, B, E>(initial: S, mut check: F) -> WaitForCondition<'a, S, E>
+where
+    S: DurableValue + 'a,
+    F: FnMut(S) -> Step<B> + Send + 'a,
+    B: StepBody<Output = Result<Condition<S>, E>> + 'a,
+    E: DurableError + From<ConditionExhausted> + 'a,
+{
     WaitForCondition {
-        initial,
-        check,
-        name: None,
-        strategy: Strategy::Policy(RetryPolicy {
-            max_attempts: 60,
-            initial_delay: Duration::from_secs(5),
-            backoff: 1.5,
-            max_delay: Duration::from_secs(300),
-            jitter: Jitter::Full,
-            retry_if: None,
+        settings: Settings {
+            name: None,
+            strategy: Strategy::Policy(RetryPolicy {
+                max_attempts: 60,
+                initial_delay: Duration::from_secs(5),
+                backoff: 1.5,
+                max_delay: Duration::from_secs(300),
+                jitter: Jitter::Full,
+                retry_if: None,
+            }),
+            max_attempts: None,
+            invalid: None,
+        },
+        begin: Box::new(move |cx, settings| {
+            let initial = Json::serialize(&initial).map(|_| initial);
+            match initial {
+                Ok(initial) => {
+                    // The name is the check's own, so the first check is made before the identity is claimed.
+                    let (check_name, first) = cx.enter(|| check(initial)).into_parts();
+                    let name = settings.name.clone().unwrap_or_else(|| check_name.into());
+                    let identity = cx.claim(OperationType::Step, sub_type::WAIT_FOR_CONDITION, Some(name));
+                    let machine = ConditionMachine { cx, identity, settings };
+                    Box::pin(poll_until_met(machine, first, check))
+                }
+                Err(error) => Box::pin(async move {
+                    let message = format!("the initial state of a condition can't be stored: {error}");
+                    cx.fail(ErrorObject::new("WaitForConditionError", message)).await
+                }),
+            }
         }),
-        max_attempts: None,
-        invalid: None,
     }
 }
 
 /// See [`wait_for_condition`].
+///
+/// Everything that may be wrong with it is said where it is made, so this type itself is always an operation.
 #[must_use = "a durable operation does nothing unless awaited"]
-pub struct WaitForCondition<S, F> {
-    initial: S,
-    check: F,
+pub struct WaitForCondition<'a, S, E> {
+    settings: Settings<S>,
+    begin: Begin<'a, S, E>,
+}
+
+type Begin<'a, S, E> = Box<dyn FnOnce(Cx, Settings<S>) -> BoxFuture<'a, Result<S, E>> + Send + 'a>;
+
+struct Settings<S> {
     name: Option<CompactString>,
     strategy: Strategy<S>,
     max_attempts: Option<u32>,
@@ -86,21 +117,21 @@ enum Strategy<S> {
     Custom(fn(&S, u32) -> Option<Duration>),
 }
 
-impl<S, F> std::fmt::Debug for WaitForCondition<S, F> {
+impl<S, E> std::fmt::Debug for WaitForCondition<'_, S, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WaitForCondition").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("WaitForCondition").field("name", &self.settings.name).finish_non_exhaustive()
     }
 }
 
-impl<S, F> WaitForCondition<S, F> {
+impl<S, E> WaitForCondition<'_, S, E> {
     /// Records the condition under this name instead of the check's.
     pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into().into());
+        self.settings.name = Some(name.into().into());
         self
     }
 
     /// Checks at a fixed interval, in whole seconds, rounded up.
-    pub fn every(self, interval: impl crate::duration::IntoDuration) -> Self {
+    pub fn every(mut self, interval: impl crate::duration::IntoDuration) -> Self {
         match interval.into_duration() {
             Ok(interval) => self.backoff(RetryPolicy {
                 max_attempts: 60,
@@ -110,109 +141,97 @@ impl<S, F> WaitForCondition<S, F> {
                 jitter: Jitter::None,
                 retry_if: None,
             }),
-            Err(message) => Self { invalid: Some(message), ..self },
+            Err(message) => {
+                self.settings.invalid = Some(message);
+                self
+            }
         }
     }
 
     /// Checks by a policy; its `retry_if` is not used.
     pub fn backoff(mut self, policy: RetryPolicy) -> Self {
-        self.strategy = Strategy::Policy(policy);
+        self.settings.strategy = Strategy::Policy(policy);
         self
     }
 
     /// Checks when `strategy` says: given the state and the number of checks so far, the delay before the
     /// next one, or `None` to give up.
     pub fn strategy(mut self, strategy: fn(&S, u32) -> Option<Duration>) -> Self {
-        self.strategy = Strategy::Custom(strategy);
+        self.settings.strategy = Strategy::Custom(strategy);
         self
     }
 
     /// Gives up after this many checks.
-    pub const fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = Some(attempts);
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.settings.max_attempts = Some(attempts);
         self
     }
 }
 
-impl<S, F, B, E> DurableOperation for WaitForCondition<S, F>
+#[diagnostic::do_not_recommend]
+impl<S: Send, E> DurableOperation for WaitForCondition<'_, S, E> {
+    type Output = Result<S, E>;
+
+    fn start(self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
+        (self.begin)(cx, self.settings)
+    }
+}
+only_inside!([S: Send, E] WaitForCondition<'_, S, E>, Result<S, E>);
+
+async fn poll_until_met<S, F, B, E>(machine: ConditionMachine<S>, first: B, mut check: F) -> Result<S, E>
 where
     S: DurableValue,
     F: FnMut(S) -> Step<B> + Send,
     B: StepBody<Output = Result<Condition<S>, E>>,
     E: DurableError + From<ConditionExhausted>,
 {
-    type Output = Result<S, E>;
-
-    fn start(mut self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
-        // The name is the check's own, so the first check has to be made before the identity can be claimed.
-        let initial = Json::serialize(&self.initial);
-        let (check_name, first) = cx.enter(|| (self.check)(self.initial)).into_parts();
-        let name = self.name.unwrap_or_else(|| check_name.into());
-        let identity = cx.claim(OperationType::Step, sub_type::WAIT_FOR_CONDITION, Some(name));
-        let machine = ConditionMachine {
-            cx,
-            identity,
-            strategy: self.strategy,
-            max_attempts: self.max_attempts,
+    let mut first = Some(first);
+    if let Some(message) = &machine.settings.invalid {
+        machine.fail(format!("the interval of {} is wrong: {message}", machine.identity.describe())).await;
+    }
+    loop {
+        let (state, attempt) = match machine.next().await {
+            Next::Recorded(outcome) => return machine.decode(&outcome).await,
+            Next::Check { state, attempt } => (state, attempt),
         };
-        let (mut check, invalid) = (self.check, self.invalid);
-        let mut first = Some(first);
-        async move {
-            if let Some(message) = invalid {
-                machine.fail(format!("the interval of {} is wrong: {message}", machine.identity.describe())).await;
+        let mut body = match (state, first.take()) {
+            // The first check got the initial state when it was made.
+            (None, Some(body)) => body,
+            (None, None) => machine.fail("the state between two checks is gone".to_owned()).await,
+            (Some(state), _) => match decode_value::<S, Json>(Some(&state)) {
+                Ok(state) => machine.cx.enter(|| check(state)).into_parts().1,
+                Err(error) => machine.unusable(error).await,
+            },
+        };
+        let outcome = match machine.run(attempt, body.attempt(true)).await {
+            Ok(Ok(Condition::Met(state))) => {
+                Json::serialize(&state).map(|text| Outcome::Succeeded(Some(text.into())))
             }
-            if let Err(error) = initial {
-                machine.unusable(error).await;
-            }
-            loop {
-                let (state, attempt) = match machine.next().await {
-                    Next::Recorded(outcome) => return machine.decode(&outcome).await,
-                    Next::Check { state, attempt } => (state, attempt),
-                };
-                let mut body = match state {
-                    // The first check got the initial state when it was made.
-                    None if first.is_some() => first.take().expect("just checked"),
-                    None => machine.fail("the state between two checks is gone".to_owned()).await,
-                    Some(state) => match decode_value::<S, Json>(Some(&state)) {
-                        Ok(state) => machine.cx.enter(|| check(state)).into_parts().1,
-                        Err(error) => machine.unusable(error).await,
-                    },
-                };
-                let found = machine.run(attempt, body.attempt(true)).await;
-                let outcome = match found {
-                    Ok(Ok(Condition::Met(state))) => {
-                        Json::serialize(&state).map(|text| Outcome::Succeeded(Some(text.into())))
-                    }
-                    Ok(Ok(Condition::NotYet(state))) => match Json::serialize(&state) {
-                        Ok(text) => match machine.delay(&state, attempt) {
-                            Some(seconds) => {
-                                machine.again(text.into(), seconds).await;
-                                continue;
-                            }
-                            None => <Fallible as Codec<Result<S, E>>>::encode(&Err(E::from(machine.exhausted(attempt)))),
-                        },
-                        Err(error) => Err(error),
-                    },
-                    Ok(Err(error)) => <Fallible as Codec<Result<S, E>>>::encode(&Err(error)),
-                    Err(interrupted) => match B::interrupted(interrupted.clone()) {
-                        Some(Err(error)) => <Fallible as Codec<Result<S, E>>>::encode(&Err(error)),
-                        _ => Ok(Outcome::Failed(ErrorObject::new("Interrupted", interrupted.to_string()))),
-                    },
-                };
-                match outcome {
-                    Ok(outcome) => {
-                        if let Err(error) = settle_step(&machine.cx, &machine.identity, &outcome) {
-                            machine.cx.fail(error).await;
-                        }
-                        return machine.decode(&outcome).await;
-                    }
-                    Err(error) => machine.unusable(error).await,
+            Ok(Ok(Condition::NotYet(state))) => match (Json::serialize(&state), machine.delay(&state, attempt)) {
+                (Ok(text), Some(seconds)) => {
+                    machine.again(text.into(), seconds).await;
+                    continue;
                 }
+                (Ok(_), None) => encode_error(&E::from(machine.exhausted(attempt))).map(Outcome::Failed),
+                (Err(error), _) => Err(error),
+            },
+            Ok(Err(error)) => encode_error(&error).map(Outcome::Failed),
+            Err(interrupted) => match B::interrupted(interrupted.clone()) {
+                Some(Err(error)) => encode_error(&error).map(Outcome::Failed),
+                _ => Ok(Outcome::Failed(ErrorObject::new("Interrupted", interrupted.to_string()))),
+            },
+        };
+        match outcome {
+            Ok(outcome) => {
+                if let Err(error) = settle_step(&machine.cx, &machine.identity, &outcome) {
+                    machine.cx.fail(error).await;
+                }
+                return machine.decode(&outcome).await;
             }
+            Err(error) => machine.unusable(error).await,
         }
     }
 }
-only_inside!([S: Send, F: Send] WaitForCondition<S, F>, S);
 
 enum Next {
     Recorded(Outcome),
@@ -222,8 +241,7 @@ enum Next {
 struct ConditionMachine<S> {
     cx: Cx,
     identity: Identity,
-    strategy: Strategy<S>,
-    max_attempts: Option<u32>,
+    settings: Settings<S>,
 }
 
 impl<S: DurableValue> ConditionMachine<S> {
@@ -264,12 +282,16 @@ impl<S: DurableValue> ConditionMachine<S> {
     }
 
     fn delay(&self, state: &S, attempt: u32) -> Option<u64> {
-        if self.max_attempts.is_some_and(|max| attempt >= max) {
+        if self.settings.max_attempts.is_some_and(|max| attempt >= max) {
             return None;
         }
-        match &self.strategy {
+        match &self.settings.strategy {
             Strategy::Custom(strategy) => strategy(state, attempt).map(|delay| seconds_ceil(delay).max(1)),
-            Strategy::Policy(policy) if self.max_attempts.is_none() && attempt >= policy.max_attempts => None,
+            Strategy::Policy(policy)
+                if self.settings.max_attempts.is_none() && attempt >= policy.max_attempts =>
+            {
+                None
+            }
             Strategy::Policy(policy) => {
                 let random = unit_interval(&self.cx.run().arn, &self.identity.id, u64::from(attempt));
                 Some(policy.delay(attempt, random))

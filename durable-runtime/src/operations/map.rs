@@ -43,7 +43,12 @@ use crate::{
 ///     Ok(prices.into_iter().sum())
 /// }
 /// ```
-pub fn map<I: IntoIterator, F>(items: I, f: F) -> Map<I::Item, F> {
+pub fn map<I, F, O>(items: I, f: F) -> Map<I::Item, F>
+where
+    I: IntoIterator,
+    F: FnMut(I::Item) -> O,
+    O: DurableOperation,
+{
     Map::new(MAP, items, f)
 }
 
@@ -247,7 +252,7 @@ where
         async move { batch.await.into_results() }
     }
 }
-only_inside!([I, F, S, W] Map<I, F, S, W>, ());
+only_inside!([I, F, S, W] Map<I, F, S, W>, F);
 
 /// See [`Map::outcome`].
 #[derive(Debug)]
@@ -306,7 +311,7 @@ where
         }
     }
 }
-only_inside!([I, F, S, W] MapOutcome<I, F, S, W>, ());
+only_inside!([I, F, S, W] MapOutcome<I, F, S, W>, F);
 
 /// How the items of a [`map`] or [`parallel`] ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -74,6 +74,8 @@ pub trait StepBody: Send {
     type Attempt: Future<Output = Self::Output> + Send;
     /// What the step is called when nobody names it.
     const NAME: &'static str;
+    /// Whether more than one attempt can be begun.
+    const REPEATABLE: bool = true;
 
     /// Begins an attempt; `last` says that there will be no other one.
     fn attempt(&mut self, last: bool) -> Self::Attempt;
@@ -144,6 +146,7 @@ where
     type Codec = K;
     type Attempt = Fut;
     const NAME: &'static str = M::META.name;
+    const REPEATABLE: bool = false;
 
     fn attempt(&mut self, _: bool) -> Fut {
         (self.function)(self.arguments.take().expect(HAS_ARGUMENTS))
@@ -188,6 +191,7 @@ impl<T: Send, E: FromInterrupted + Send, B: StepBody<Output = Result<T, E>>> Ste
     type Codec = B::Codec;
     type Attempt = B::Attempt;
     const NAME: &'static str = B::NAME;
+    const REPEATABLE: bool = B::REPEATABLE;
 
     fn attempt(&mut self, last: bool) -> B::Attempt {
         self.0.attempt(last)
@@ -245,19 +249,23 @@ impl<B> Step<B> {
         self.name = Some(name.into());
         self
     }
+}
 
-    /// Retries this call by another policy.
-    pub const fn retry(mut self, policy: RetryPolicy) -> Self
-    where
-        B: Retryable,
-    {
+impl<B: StepBody> Step<B> {
+    /// Retries this call by another policy. A step that is declared with a single attempt can't be: that does
+    /// not compile.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        const {
+            assert!(
+                B::REPEATABLE,
+                "this step is declared with a single attempt, so it can't be given a retry policy; \
+                 declare the policy with `#[durable_step(retry(..))]`"
+            );
+        }
         self.options.retry = Some(policy);
         self
     }
 
-}
-
-impl<B: StepBody> Step<B> {
     pub(crate) fn into_parts(self) -> (Cow<'static, str>, B) {
         (self.name.unwrap_or(Cow::Borrowed(B::NAME)), self.body)
     }
@@ -267,17 +275,6 @@ impl<B: StepBody> Step<B> {
         self.body.attempt(true).await
     }
 }
-
-/// Bodies that can begin more than one attempt.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "this step is declared with a single attempt, so it can't be given a retry policy",
-    note = "declare the policy with `#[durable_step(retry(..))]`"
-)]
-pub trait Retryable {}
-impl<M, K, A, F> Retryable for Repeat<M, K, A, F> {}
-impl<K, F> Retryable for Inline<K, F> {}
-impl<B: Retryable> Retryable for Interruptible<B> {}
 
 #[diagnostic::do_not_recommend]
 impl<B: StepBody> DurableOperation for Step<B> {

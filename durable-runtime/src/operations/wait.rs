@@ -5,6 +5,7 @@ use std::{future::Future, time::Duration};
 use compact_str::CompactString;
 
 use crate::{
+    duration::IntoDuration,
     core::outbox::Urgency,
     operation::{DurableOperation, only_inside},
     protocol::{
@@ -16,8 +17,8 @@ use crate::{
 
 /// Suspends the execution for `duration`: nothing runs and nothing is paid for meanwhile.
 ///
-/// From 1 second to 366 days; a fraction of a second counts as a whole one. Outside of that range the
-/// execution fails.
+/// A [`std::time::Duration`], or text such as `"1h30m"`. From 1 second to 366 days; a fraction of a second
+/// counts as a whole one. Outside of that range the execution fails.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,11 +30,11 @@ use crate::{
 ///     Ok(())
 /// }
 /// ```
-pub const fn wait(duration: Duration) -> Wait {
-    Wait { until: Until::Elapsed(duration), name: None }
+pub fn wait(duration: impl IntoDuration) -> Wait {
+    Wait { until: duration.into_duration().map(Until::Elapsed), name: None }
 }
 
-/// Suspends the execution until `moment`; at once over when it is past. At most 366 days ahead.
+/// Suspends the execution until `moment`, at most 366 days ahead; one that is past makes the shortest wait, 1 s.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,15 +47,15 @@ pub const fn wait(duration: Duration) -> Wait {
 ///     Ok(())
 /// }
 /// ```
-pub const fn wait_until(moment: Timestamp) -> Wait {
-    Wait { until: Until::Moment(moment), name: None }
+pub fn wait_until(moment: Timestamp) -> Wait {
+    Wait { until: Ok(Until::Moment(moment)), name: None }
 }
 
 /// See [`wait`].
 #[derive(Debug)]
 #[must_use = "a durable wait does nothing unless awaited"]
 pub struct Wait {
-    until: Until,
+    until: Result<Until, String>,
     name: Option<CompactString>,
 }
 
@@ -81,9 +82,15 @@ impl DurableOperation for Wait {
         async move {
             if cx.recorded(&identity.id, |operation| operation.is_none()) {
                 let seconds = match self.until {
-                    Until::Elapsed(duration) => seconds_ceil(duration),
+                    Ok(Until::Elapsed(duration)) => seconds_ceil(duration),
                     // A moment that is past still makes the shortest wait: the record keeps replays alike.
-                    Until::Moment(moment) => seconds_ceil(moment.since(cx.now())).max(limits::MIN_WAIT_SECONDS),
+                    Ok(Until::Moment(moment)) => {
+                        seconds_ceil(moment.since(cx.now())).max(limits::MIN_WAIT_SECONDS)
+                    }
+                    Err(message) => {
+                        let message = format!("the duration of {} is wrong: {message}", identity.describe());
+                        cx.fail(ErrorObject::new("InvalidWait", message)).await
+                    }
                 };
                 if !(limits::MIN_WAIT_SECONDS..=limits::MAX_WAIT_SECONDS).contains(&seconds) {
                     let message = format!(

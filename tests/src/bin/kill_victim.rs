@@ -45,12 +45,14 @@ impl Log {
 /// Where this incarnation notes its side effects.
 static EFFECTS: OnceLock<(u32, Log)> = OnceLock::new();
 
-/// A side effect with some time before and after it, so that kills hit all three.
+/// A side effect with some time before and after it, so that kills hit all three. The times differ from step to
+/// step, so that there are steps at most moments.
 async fn effect(step: &str) -> io::Result<()> {
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    let spread = step.bytes().fold(7, |sum: u64, byte| (sum * 31 + u64::from(byte)) % 1_009);
+    tokio::time::sleep(Duration::from_millis(spread % 30)).await;
     let (incarnation, log) = EFFECTS.get().ok_or_else(|| io::Error::other("no steps run before main"))?;
     log.append(&format!("{incarnation} {step} {}", step_attempt().unwrap_or_default()))?;
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    tokio::time::sleep(Duration::from_millis(spread % 70)).await;
     Ok(())
 }
 
@@ -132,6 +134,8 @@ async fn main() -> Result<(), AnyError> {
 
 /// Starts an errand, or finds the one that was started before, and waits for its end.
 async fn run(engine: Engine, number: u64, promises: &Log) -> Result<(), AnyError> {
+    // Not all at once, for the same reason.
+    tokio::time::sleep(Duration::from_millis(number * 10)).await;
     let options = StartOptions::named(format!("errand-{number}"));
     let started = engine.start_raw("errand", options, Payload::from(number.to_string())).await?;
     promises.append(&format!("start {number} {}", started.arn))?;

@@ -134,8 +134,7 @@ mod tests {
         let auth = Authentication { hmac_secret: Some("s".into()), ..Authentication::default() };
         let check = |timestamp: &str, signed: &[u8], sent: &[u8]| {
             let signature = format!("sha256={}", signature("s", timestamp, signed));
-            let headers =
-                Headers { api_key: None, signature: Some(&signature), timestamp: Some(timestamp) };
+            let headers = Headers { api_key: None, signature: Some(&signature), timestamp: Some(timestamp) };
             auth.check(headers, sent, NOW)
         };
         assert_eq!(check("1800000000", b"body", b"body"), Ok(()));

@@ -4,11 +4,12 @@ use durable_runtime::{prelude::*, protocol::ErrorObject};
 
 use super::{CallbackFault, Kind, Request, Signal, redacted};
 use crate::{
-    retry,
     ports::{
-        ArtifactRef, Change, DeadLetter, Delivery, DeliveryFailure, HistoryEntry, Outcome, Ports, Route, StoreError,
+        ArtifactRef, Change, DeadLetter, Delivery, DeliveryFailure, HistoryEntry, Outcome, Ports, Route,
+        StoreError,
     },
     research::Status,
+    retry,
 };
 
 #[durable_step(retry = retry::CALLBACK_DELIVERY, timeout = "10s")]

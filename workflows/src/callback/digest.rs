@@ -103,7 +103,8 @@ mod tests {
         assert_ne!(digest("1"), digest(r#""1""#));
         assert_ne!(digest("null"), Signal::Heartbeat.digest());
         let failure = |kind: Option<&str>| {
-            Signal::Outcome(Outcome::Failure { error_type: kind.map(str::to_owned), message: "m".into() }).digest()
+            Signal::Outcome(Outcome::Failure { error_type: kind.map(str::to_owned), message: "m".into() })
+                .digest()
         };
         assert_ne!(failure(None), failure(Some("T")));
         assert_ne!(failure(None), digest(&json!("m").to_string()));

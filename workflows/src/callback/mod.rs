@@ -16,14 +16,14 @@ use durable_runtime::{prelude::*, protocol::Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use answer::{Answer, Kind};
-pub use auth::{AuthError, Authentication, Headers, API_KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+pub use auth::{API_KEY_HEADER, AuthError, Authentication, Headers, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 pub use digest::{hex, redacted, sha256};
 pub use redrive::{Redriven, redrive};
 pub use store::externalised;
 pub use validate::{InvalidCallback, MAX_TOKEN_CHARS, Message, Signal};
 
 use crate::ports::{Delivery, Outcome, Ports, StoreError, Stored};
-use deliver::{append_history, deliver, dead_letter, heartbeat, update_workflow_record};
+use deliver::{append_history, dead_letter, deliver, heartbeat, update_workflow_record};
 use store::store_result;
 
 /// The name by which hosts register and start [`callback_handler`].
@@ -45,7 +45,10 @@ pub struct Request {
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let token = redacted(&self.message.token);
-        f.debug_struct("Request").field("request_id", &self.request_id).field("token", &token).finish_non_exhaustive()
+        f.debug_struct("Request")
+            .field("request_id", &self.request_id)
+            .field("token", &token)
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,7 +103,8 @@ pub async fn callback_handler(ports: Ports, request: Request) -> Result<Kind, Ca
             Stored::Repeated(Delivery::Delivered) => Kind::AlreadyDelivered,
             Stored::Repeated(Delivery::Expired) => Kind::Expired,
             // Stored by a request that was cut off, or that found nobody: this one carries on.
-            Stored::New | Stored::Repeated(Delivery::Pending | Delivery::Unknown | Delivery::DeadLettered) => {
+            Stored::New
+            | Stored::Repeated(Delivery::Pending | Delivery::Unknown | Delivery::DeadLettered) => {
                 take(&ports, &request, outcome).await?
             }
         },

@@ -20,7 +20,10 @@ pub struct Message {
 
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Message").field("token", &redacted(&self.token)).field("signal", &self.signal).finish()
+        f.debug_struct("Message")
+            .field("token", &redacted(&self.token))
+            .field("signal", &self.signal)
+            .finish()
     }
 }
 
@@ -136,7 +139,9 @@ mod tests {
     use super::*;
 
     fn parse(value: &Value) -> Result<Signal, &'static str> {
-        Message::parse(value.to_string().as_bytes()).map(|message| message.signal).map_err(|error| error.field)
+        Message::parse(value.to_string().as_bytes())
+            .map(|message| message.signal)
+            .map_err(|error| error.field)
     }
 
     #[test]
@@ -189,6 +194,9 @@ mod tests {
         let error = json!({ "type": "T", "message": "m", "more": 1 });
         assert_eq!(parse(&json!({ "token": "t", "status": "FAILURE", "error": error })), failure(Some("T")));
         let longest = "ü".repeat(MAX_TOKEN_CHARS);
-        assert_eq!(parse(&json!({ "token": longest, "status": "HEARTBEAT", "at": 1 })), Ok(Signal::Heartbeat));
+        assert_eq!(
+            parse(&json!({ "token": longest, "status": "HEARTBEAT", "at": 1 })),
+            Ok(Signal::Heartbeat)
+        );
     }
 }

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use crate::{
     callback::Redriven,
-    host::{
-        DataDir, DataDirError, DecisionView, ExecutionView, Host, ListView, WorkflowView, address_in,
-    },
+    host::{DataDir, DataDirError, DecisionView, ExecutionView, Host, ListView, WorkflowView, address_in},
     http::ApiClient,
     ports::{DeadLetter, ListQuery, WorkflowId},
     research::Approval,

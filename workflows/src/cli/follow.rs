@@ -106,8 +106,12 @@ async fn on_approval_due(
                 progress.line(&format!("the analysis is ready for review: {url}"));
             }
             let data = host.directory().root().display();
-            progress.line(&format!("waiting for a decision; from another terminal:  workflows approve {id} --data {data}"));
-            progress.line(&format!("                                           or:  workflows reject {id} WHY --data {data}"));
+            progress.line(&format!(
+                "waiting for a decision; from another terminal:  workflows approve {id} --data {data}"
+            ));
+            progress.line(&format!(
+                "                                           or:  workflows reject {id} WHY --data {data}"
+            ));
             Ok((Answer::Done, None))
         }
         Answer::Done => Ok((Answer::Done, question)),
@@ -130,7 +134,8 @@ async fn decide(
 }
 
 fn ask() -> dialoguer::Result<Approval> {
-    let approved = dialoguer::Confirm::new().with_prompt("Approve the analysis and write the report?").interact()?;
+    let approved =
+        dialoguer::Confirm::new().with_prompt("Approve the analysis and write the report?").interact()?;
     let prompt = if approved { "Comment (may be empty)" } else { "Why not (may be empty)" };
     let comment: String = dialoguer::Input::new().with_prompt(prompt).allow_empty(true).interact_text()?;
     Ok(Approval { approved, comment: Some(comment).filter(|comment| !comment.trim().is_empty()) })

@@ -33,11 +33,8 @@ pub(super) struct ShowArguments {
 }
 
 pub(super) async fn list(common: &Common, arguments: ListArguments) -> Result<ExitCode, CliError> {
-    let query = ListQuery {
-        status: arguments.status,
-        limit: usize::from(arguments.limit),
-        cursor: arguments.cursor,
-    };
+    let query =
+        ListQuery { status: arguments.status, limit: usize::from(arguments.limit), cursor: arguments.cursor };
     let control = Control::of(&common.data).await?;
     let page = control.list(query).await;
     control.close().await;

@@ -1,8 +1,8 @@
 //! The command line.
 
 mod control;
-mod decide;
 mod dead_letters;
+mod decide;
 mod follow;
 mod inspect;
 mod progress;
@@ -20,7 +20,11 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
-use crate::{config::ConfigError, host::{DataDirError, HostError, ServiceError}, http::ApiError};
+use crate::{
+    config::ConfigError,
+    host::{DataDirError, HostError, ServiceError},
+    http::ApiError,
+};
 
 /// Research a topic with three agents and your approval; durable, on this machine, offline.
 #[derive(Debug, Parser)]

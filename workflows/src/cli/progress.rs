@@ -25,7 +25,9 @@ impl Progress {
     pub(super) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
-            bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is constant and valid"));
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {msg}").expect("the template is constant and valid"),
+            );
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
@@ -94,9 +96,13 @@ fn announcement(operation: &OperationView, says_beginnings: bool, now: Timestamp
     };
     match operation.status {
         OperationStatus::Succeeded => Some(format!("✓ {name:<32} {took}{attempts}")),
-        OperationStatus::Started => {
-            says_beginnings.then(|| format!("… {name:<32} {}", waits_for(operation, now).map_or_else(|| "running".to_owned(), |who| format!("waiting for {who}"))))
-        }
+        OperationStatus::Started => says_beginnings.then(|| {
+            format!(
+                "… {name:<32} {}",
+                waits_for(operation, now)
+                    .map_or_else(|| "running".to_owned(), |who| format!("waiting for {who}"))
+            )
+        }),
         OperationStatus::Pending | OperationStatus::Ready => {
             let error = operation.error.as_deref().unwrap_or("failed");
             let next = waits_for(operation, now).map(|next| format!("; {next}")).unwrap_or_default();

@@ -1,6 +1,9 @@
 //! Tables and the timeline, as text.
 
-use std::{fmt::Write, time::{Duration, SystemTime}};
+use std::{
+    fmt::Write,
+    time::{Duration, SystemTime},
+};
 
 use comfy_table::{ContentArrangement, Table};
 use durable_runtime::protocol::{OperationStatus, OperationType, Timestamp};
@@ -78,7 +81,8 @@ pub(super) fn execution(view: &ExecutionView) -> String {
 }
 
 fn operations(operations: &[OperationView], now: Timestamp) -> Table {
-    let mut table = table(&["operation", "kind", "status", "attempts", "start", "duration", "waits for / error"]);
+    let mut table =
+        table(&["operation", "kind", "status", "attempts", "start", "duration", "waits for / error"]);
     for operation in operations {
         table.add_row([
             indented(operation),
@@ -146,11 +150,24 @@ fn timeline(operations: &[OperationView], now: Timestamp) -> String {
             (_, true) => '#',
         };
         let bar: String = std::iter::repeat_n(symbol, to.saturating_sub(from) + 1).collect();
-        line(&mut text, format_args!("  {:<widest$} |{:>from$}{bar:<rest$}|", indented(operation), "", rest = TIMELINE_WIDTH - from));
+        line(
+            &mut text,
+            format_args!(
+                "  {:<widest$} |{:>from$}{bar:<rest$}|",
+                indented(operation),
+                "",
+                rest = TIMELINE_WIDTH - from
+            ),
+        );
     }
     line(
         &mut text,
-        format_args!("  {:<widest$}  0{:>width$}", "", duration(end.since(begin)), width = TIMELINE_WIDTH - 1),
+        format_args!(
+            "  {:<widest$}  0{:>width$}",
+            "",
+            duration(end.since(begin)),
+            width = TIMELINE_WIDTH - 1
+        ),
     );
     line(&mut text, format_args!("  # step   . suspended   - context   ~ open"));
     text
@@ -250,9 +267,14 @@ mod tests {
 
     #[test]
     fn durations_are_short() {
-        for (millis, text) in
-            [(0, "0 ms"), (999, "999 ms"), (1500, "1.5 s"), (61_000, "1 min 1 s"), (7_260_000, "2 h 1 min"), (90_000_000, "1 d 1 h")]
-        {
+        for (millis, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1500, "1.5 s"),
+            (61_000, "1 min 1 s"),
+            (7_260_000, "2 h 1 min"),
+            (90_000_000, "1 d 1 h"),
+        ] {
             assert_eq!(duration(Duration::from_millis(millis)), text);
         }
     }

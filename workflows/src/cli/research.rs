@@ -4,7 +4,12 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use super::{CliError, Common, follow::{Answer, Ending, follow}, is_interactive, print, progress::Progress};
+use super::{
+    CliError, Common,
+    follow::{Answer, Ending, follow},
+    is_interactive, print,
+    progress::Progress,
+};
 use crate::{
     agents::LlmConfig,
     config::Config,
@@ -91,11 +96,8 @@ impl AgentArguments {
 
 pub(super) async fn run(common: &Common, arguments: ResearchArguments) -> Result<ExitCode, CliError> {
     // Whatever is wrong with the request is said before anything is written.
-    let parameters = Parameters {
-        depth: arguments.depth,
-        sources: arguments.sources,
-        word_limit: arguments.word_limit,
-    };
+    let parameters =
+        Parameters { depth: arguments.depth, sources: arguments.sources, word_limit: arguments.word_limit };
     let input = arguments.topic.as_deref().map(|topic| ResearchInput::new(topic, parameters)).transpose();
     let input = input.map_err(CliError::usage)?;
     let config = Config::from_env()?;

@@ -209,8 +209,7 @@ struct Stores {
 
 impl Stores {
     fn open(directory: &DataDir, base_url: String) -> Result<Self, HostError> {
-        let unusable =
-            |source| DataDirError::Unusable { path: directory.root().to_owned(), source };
+        let unusable = |source| DataDirError::Unusable { path: directory.root().to_owned(), source };
         let database = Database::open(&directory.records_db())?;
         let key = SigningKey::load_or_create(&directory.signing_key()).map_err(unusable)?;
         let artifacts = ArtifactDirectory::open(directory.artifacts(), key, base_url).map_err(unusable)?;
@@ -247,11 +246,8 @@ async fn start_agents(
 ) -> Result<(Option<EmbeddedAgents>, Endpoints), HostError> {
     let AgentChoice { corpus, llm, researcher, analyst, writer } = choice;
     if let (Some(researcher), Some(analyst), Some(writer)) = (&researcher, &analyst, &writer) {
-        let endpoints = Endpoints {
-            researcher: researcher.clone(),
-            analyst: analyst.clone(),
-            writer: writer.clone(),
-        };
+        let endpoints =
+            Endpoints { researcher: researcher.clone(), analyst: analyst.clone(), writer: writer.clone() };
         return Ok((None, endpoints));
     }
     let corpus = match corpus {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::view::{DecisionView, ExecutionView, ListView, StartedView, WorkflowView};
 use crate::{
     callback::{
-        Answer, CallbackFault, Headers, Authentication, Message, Redriven, Request, externalised, redacted,
+        Answer, Authentication, CallbackFault, Headers, Message, Redriven, Request, externalised, redacted,
         redrive, sha256,
     },
     local::{ArtifactDirectory, EngineExecutions, ExecutionError, LinkError},
@@ -109,7 +109,11 @@ impl Service {
         // The id is the execution's name: starting it twice, here or in `recover`, is starting it once.
         self.executions.start_research(&Job { workflow_id: id.clone(), input }).await?;
         let status = self.record(&id).await?.status;
-        Ok(StartedView { message: format!("accepted; follow it at /workflows/{id}"), workflow_id: id, status })
+        Ok(StartedView {
+            message: format!("accepted; follow it at /workflows/{id}"),
+            workflow_id: id,
+            status,
+        })
     }
 
     /// One workflow.
@@ -186,7 +190,9 @@ impl Service {
     /// The workflow is unknown or does not wait for a decision, or the comment is too long.
     pub async fn decide(&self, id: &WorkflowId, approval: Approval) -> Result<DecisionView, ServiceError> {
         if approval.comment.as_ref().is_some_and(|comment| comment.chars().count() > LONGEST_COMMENT) {
-            return Err(ServiceError::Invalid(format!("comment: must have at most {LONGEST_COMMENT} characters")));
+            return Err(ServiceError::Invalid(format!(
+                "comment: must have at most {LONGEST_COMMENT} characters"
+            )));
         }
         let record = self.workflow_record(id).await?;
         let (Status::AwaitingApproval, Some(request)) = (record.status, record.approval) else {
@@ -209,7 +215,11 @@ impl Service {
             }
         }
         let word = if approval.approved { "approved" } else { "rejected" };
-        Ok(DecisionView { workflow_id: id.clone(), approved: approval.approved, message: format!("{word}: the workflow goes on") })
+        Ok(DecisionView {
+            workflow_id: id.clone(),
+            approved: approval.approved,
+            message: format!("{word}: the workflow goes on"),
+        })
     }
 
     /// Cancels a workflow. Cancelling a cancelled one again changes nothing.
@@ -266,6 +276,7 @@ impl Service {
             token = redacted(&token),
             status,
             http_status = answer.status,
+            elapsed_ms = Timestamp::from(SystemTime::now()).since(now).as_millis() as u64,
         );
         answer
     }

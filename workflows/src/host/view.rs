@@ -70,7 +70,6 @@ pub struct WorkflowView {
     pub error: Option<String>,
 }
 
-
 impl WorkflowView {
     /// The public side of a record.
     #[must_use]

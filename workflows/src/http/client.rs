@@ -101,8 +101,7 @@ impl ApiClient {
         query: &[(&str, String)],
         body: Option<Value>,
     ) -> Result<T, ApiError> {
-        let unreachable =
-            |reason: String| ApiError::Unreachable { url: self.base_url.clone(), reason };
+        let unreachable = |reason: String| ApiError::Unreachable { url: self.base_url.clone(), reason };
         let mut url = reqwest::Url::parse(&self.base_url).map_err(|error| unreachable(error.to_string()))?;
         // Segment by segment: an id from the command line may hold anything.
         url.path_segments_mut()
@@ -126,6 +125,7 @@ impl ApiClient {
         let message = serde_json::from_slice::<Value>(&bytes)
             .ok()
             .and_then(|body| body.get("error")?.as_str().map(str::to_owned));
-        Err(message.map_or_else(|| unreachable("it answered without saying why not".to_owned()), ApiError::Refused))
+        Err(message
+            .map_or_else(|| unreachable("it answered without saying why not".to_owned()), ApiError::Refused))
     }
 }

@@ -4,7 +4,10 @@ use axum::{
     Json,
     body::Bytes,
     extract::{FromRequest, Request, rejection::BytesRejection},
-    http::{StatusCode, header::HOST},
+    http::{
+        HeaderMap, StatusCode,
+        header::{HOST, ORIGIN},
+    },
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -85,13 +88,26 @@ pub(super) fn json_from<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpError
     })
 }
 
-/// Refuses requests that a browser was tricked into: a page of another site that rebinds its name to this
-/// address still sends its own name as host.
-pub(super) async fn only_local_hosts(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if matches!(name, "127.0.0.1" | "localhost" | "[::1]" | "") {
+/// Refuses requests that a browser was tricked into.
+pub(super) async fn only_local_callers(request: Request, next: Next) -> Response {
+    if is_from_here(request.headers()) {
         return next.run(request).await;
     }
     HttpError::new(StatusCode::FORBIDDEN, "this server answers only to its loopback address").into_response()
+}
+
+/// A page of another site sends its own name as origin, and one that rebinds its name to this address still
+/// sends that name as host.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    let text = |name| match headers.get(name) {
+        None => Some(""),
+        Some(value) => value.to_str().ok(),
+    };
+    let is_local = |authority: &str| {
+        let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name);
+        matches!(name, "127.0.0.1" | "localhost" | "[::1]" | "")
+    };
+    let is_origin_local =
+        |origin: &str| origin.is_empty() || origin.strip_prefix("http://").is_some_and(is_local);
+    text(HOST).is_some_and(is_local) && text(ORIGIN).is_some_and(is_origin_local)
 }

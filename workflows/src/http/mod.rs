@@ -44,8 +44,9 @@ pub fn router(service: Arc<Service>) -> Router {
             HttpError::new(StatusCode::NOT_FOUND, "there is nothing at this path").into_response()
         })
         .method_not_allowed_fallback(|| async {
-            HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not know the method").into_response()
+            HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not know the method")
+                .into_response()
         })
-        .layer(axum::middleware::from_fn(error::only_local_hosts))
+        .layer(axum::middleware::from_fn(error::only_local_callers))
         .with_state(service)
 }

@@ -39,7 +39,8 @@ fn idempotency_key(key: &str) -> Result<String, HttpError> {
     if is_valid {
         return Ok(key.to_owned());
     }
-    let expected = format!("Idempotency-Key: expected 1 to {LONGEST_KEY} printable characters without spaces");
+    let expected =
+        format!("Idempotency-Key: expected 1 to {LONGEST_KEY} printable characters without spaces");
     Err(HttpError::new(StatusCode::BAD_REQUEST, expected))
 }
 

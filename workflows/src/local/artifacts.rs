@@ -183,7 +183,10 @@ mod tests {
         assert_eq!(reference.s3_uri, "s3://local/w/report.md");
         store.put("w/report.md".into(), b"two".to_vec()).await.unwrap();
         let fetched = store.get(reference).await.unwrap();
-        assert_eq!((fetched.bytes.as_slice(), fetched.content_type), (&b"two"[..], "text/markdown; charset=utf-8"));
+        assert_eq!(
+            (fetched.bytes.as_slice(), fetched.content_type),
+            (&b"two"[..], "text/markdown; charset=utf-8")
+        );
         let names: Vec<_> = std::fs::read_dir(store.root.join("w")).unwrap().collect();
         assert_eq!(names.len(), 1, "no partial files stay behind");
     }
@@ -191,7 +194,9 @@ mod tests {
     #[tokio::test]
     async fn nothing_outside_the_directory_can_be_named() {
         let (_directory, store) = store();
-        for key in ["../x", "/etc/passwd", "a/../../x", "a//b", ".hidden", "a b", "a/", "", "a\\b", "%2e%2e/x"] {
+        for key in
+            ["../x", "/etc/passwd", "a/../../x", "a//b", ".hidden", "a b", "a/", "", "a\\b", "%2e%2e/x"]
+        {
             assert!(store.put(key.into(), Vec::new()).await.is_err(), "{key}");
             assert!(store.get(ArtifactRef::new("local", key)).await.is_err(), "{key}");
         }

@@ -82,7 +82,11 @@ impl Callbacks for SqliteCallbacks {
                 .query_row([&token], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
             row.map(|(outcome, delivery)| {
-                Ok(StoredCallback { outcome: serde_json::from_str(&outcome)?, delivery: untag(delivery)?, token })
+                Ok(StoredCallback {
+                    outcome: serde_json::from_str(&outcome)?,
+                    delivery: untag(delivery)?,
+                    token,
+                })
             })
             .transpose()
         }))
@@ -214,8 +218,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_outcome_of_a_token_stands_until_it_expires() {
         let directory = tempfile::tempdir().unwrap();
-        let callbacks =
-            SqliteCallbacks::new(Database::open(&directory.path().join("records.db")).unwrap());
+        let callbacks = SqliteCallbacks::new(Database::open(&directory.path().join("records.db")).unwrap());
         assert_eq!(callbacks.store(callback(1, "one")).await.unwrap(), Stored::New);
         assert_eq!(callbacks.store(callback(1, "one")).await.unwrap(), Stored::Repeated(Delivery::Pending));
         callbacks.mark("t".into(), Delivery::Delivered).await.unwrap();

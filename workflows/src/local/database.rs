@@ -28,7 +28,9 @@ pub enum OpenError {
     #[error("{0} is not a database of this program; choose another data directory with --data")]
     NotOurs(PathBuf),
     /// A newer version of this program wrote it.
-    #[error("{path} has schema version {found}, this program knows {SCHEMA_VERSION}; use a newer version of this program")]
+    #[error(
+        "{path} has schema version {found}, this program knows {SCHEMA_VERSION}; use a newer version of this program"
+    )]
     Newer {
         /// Which file.
         path: PathBuf,
@@ -141,9 +143,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(sqlite)?;
     // Look before anything is written: somebody else's file must stay as it is.
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(sqlite)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(sqlite)?;
     let (application, version) =
         (pragma("application_id").map_err(sqlite)?, pragma("user_version").map_err(sqlite)?);
     let is_new = tables == 0 && application == 0 && version == 0;
@@ -249,17 +250,13 @@ mod tests {
             async move {
                 database
                     .write(move |tx| {
-                        tx.execute(
-                            "INSERT INTO dead_letters VALUES (?1, 't', 'r', 0, NULL)",
-                            [id],
-                        )?;
+                        tx.execute("INSERT INTO dead_letters VALUES (?1, 't', 'r', 0, NULL)", [id])?;
                         if fail { Err(StoreError::Conflict("no".into())) } else { Ok(()) }
                     })
                     .await
             }
         };
-        let (first, second, third) =
-            tokio::join!(insert("a", false), insert("b", true), insert("c", false));
+        let (first, second, third) = tokio::join!(insert("a", false), insert("b", true), insert("c", false));
         assert!(first.is_ok() && second.is_err() && third.is_ok());
         let count: i64 = database
             .read(|db| Ok(db.query_row("SELECT count(*) FROM dead_letters", [], |row| row.get(0))?))

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use durable_engine::{CallbackError, CallbackOutcome, Engine, EngineError, HistoryPage, StartOptions, service::EventType};
+use durable_engine::{
+    CallbackError, CallbackOutcome, Engine, EngineError, HistoryPage, StartOptions, service::EventType,
+};
 use durable_runtime::protocol::{ErrorObject, Operation, OperationId, OperationType, Payload};
 use serde::Serialize;
 
@@ -109,7 +111,12 @@ impl EngineExecutions {
         })
     }
 
-    async fn start<T: Serialize>(&self, function: &str, name: &str, input: &T) -> Result<String, ExecutionError> {
+    async fn start<T: Serialize>(
+        &self,
+        function: &str,
+        name: &str,
+        input: &T,
+    ) -> Result<String, ExecutionError> {
         let input = Payload::from(serde_json::to_string(input)?);
         let started = self.0.start_raw(function, StartOptions::named(name), input).await?;
         Ok(started.arn)
@@ -145,7 +152,9 @@ impl Executions for EngineExecutions {
 fn delivered(sent: Result<(), CallbackError>, outcome: &CallbackOutcome) -> Result<(), DeliveryFailure> {
     match sent {
         Ok(()) => Ok(()),
-        Err(CallbackError::Closed { outcome: before, .. }) if before == *outcome => Err(DeliveryFailure::Repeated),
+        Err(CallbackError::Closed { outcome: before, .. }) if before == *outcome => {
+            Err(DeliveryFailure::Repeated)
+        }
         Err(error) => Err(failure(error)),
     }
 }
@@ -153,9 +162,9 @@ fn delivered(sent: Result<(), CallbackError>, outcome: &CallbackOutcome) -> Resu
 fn failure(error: CallbackError) -> DeliveryFailure {
     match error {
         CallbackError::Unknown { .. } => DeliveryFailure::Unknown,
-        CallbackError::Closed { .. } | CallbackError::TimedOut { .. } | CallbackError::ExecutionEnded { .. } => {
-            DeliveryFailure::Closed
-        }
+        CallbackError::Closed { .. }
+        | CallbackError::TimedOut { .. }
+        | CallbackError::ExecutionEnded { .. } => DeliveryFailure::Closed,
         other => DeliveryFailure::Unavailable(other.to_string()),
     }
 }
@@ -182,12 +191,17 @@ fn view(operation: &Operation, depth: usize) -> OperationView {
         .or(operation.context_details.as_ref().and_then(|details| details.error.as_ref()));
     let is_open = !operation.status.is_terminal();
     OperationView {
-        name: operation.name.as_ref().map_or_else(|| operation.operation_type.to_string(), ToString::to_string),
+        name: operation
+            .name
+            .as_ref()
+            .map_or_else(|| operation.operation_type.to_string(), ToString::to_string),
         kind: operation.operation_type,
         status: operation.status,
         depth,
         // The service counts finished attempts while a step is open.
-        attempts: step.map(|details| details.attempt.unwrap_or(0) + u32::from(is_open && details.next_attempt_timestamp.is_none())),
+        attempts: step.map(|details| {
+            details.attempt.unwrap_or(0) + u32::from(is_open && details.next_attempt_timestamp.is_none())
+        }),
         started_at: operation.start_timestamp,
         ended_at: operation.end_timestamp,
         due_at: step

@@ -133,7 +133,8 @@ fn audit(
 
 fn apply(db: &Connection, change: &Change) -> Result<WorkflowRecord, StoreError> {
     let id = &change.id;
-    let before = select(db, id)?.ok_or_else(|| StoreError::NotFound(format!("no workflow has the id `{id}`")))?;
+    let before =
+        select(db, id)?.ok_or_else(|| StoreError::NotFound(format!("no workflow has the id `{id}`")))?;
     let next = change.to.unwrap_or(before.status);
     if !before.status.may_become(next) || (change.to.is_none() && before.status.is_terminal()) {
         return Err(StoreError::Conflict(format!("workflow `{id}` is {} already", before.status)));
@@ -145,7 +146,8 @@ fn apply(db: &Connection, change: &Change) -> Result<WorkflowRecord, StoreError>
     }
     let now = now();
     // An ended workflow has no current step, whatever the last step said.
-    let current = if next.is_terminal() { None } else { change.current_step.as_ref().or(before.current_step.as_ref()) };
+    let current =
+        if next.is_terminal() { None } else { change.current_step.as_ref().or(before.current_step.as_ref()) };
     db.execute(
         "UPDATE workflows SET status = ?2, current_step = ?3, updated_at = ?4, approval = coalesce(?5, approval),
              comment = coalesce(?6, comment), report = coalesce(?7, report), error = coalesce(?8, error)
@@ -305,7 +307,8 @@ mod tests {
         records.create(new_record("w")).await.unwrap();
         records.create(new_record("w")).await.unwrap();
         for _ in 0..2 {
-            let change = Change::of(&id, "init_workflow").to(Status::Running).completing("init_workflow", "ok");
+            let change =
+                Change::of(&id, "init_workflow").to(Status::Running).completing("init_workflow", "ok");
             records.apply(change).await.unwrap();
         }
         records.apply(Change::of(&id, "api").to(Status::Cancelled)).await.unwrap();

@@ -32,7 +32,10 @@ impl SigningKey {
         match std::fs::read(path) {
             Ok(bytes) if bytes.len() == 32 => return Ok(Self(bytes)),
             Ok(_) => {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the signing key is damaged; delete it"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the signing key is damaged; delete it",
+                ));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::{Job, Phase, PhaseResult, Status};
 use crate::{
-    retry,
     error::WorkflowError,
     ports::{ApprovalRequest, ArtifactRef, Change, DomainEvent, Notification, Ports},
+    retry,
 };
 
 const REVIEW_LINK_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);

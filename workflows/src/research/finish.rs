@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Approval, Job, Phase, PhaseResult, Status};
 use crate::{
-    retry,
     error::{WorkflowError, sanitised},
     ports::{Change, DomainEvent, Ports, Report, StoreError, WorkflowId},
+    retry,
 };
 
 const REPORT_LINK_VALIDITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -59,8 +59,11 @@ pub(super) async fn finalize_workflow(
     let text = report_text(&value)
         .ok_or_else(|| WorkflowError::agent(Phase::Writing, "its result holds no report"))?;
     let words = text.split_whitespace().count();
-    let artifact =
-        ports.artifacts.put(format!("{id}/report.md"), text.as_bytes().to_vec()).await.map_err(unavailable)?;
+    let artifact = ports
+        .artifacts
+        .put(format!("{id}/report.md"), text.as_bytes().to_vec())
+        .await
+        .map_err(unavailable)?;
     let url = ports.artifacts.presign(&artifact, REPORT_LINK_VALIDITY).map_err(unavailable)?;
     let report = Report { artifact, url, words };
 
@@ -70,7 +73,12 @@ pub(super) async fn finalize_workflow(
         .completing("finalize_workflow", format!("a report of {words} words"));
     completed.report = Some(report.clone());
     let record = ports.records.apply(completed).await?;
-    Ok(Delivery { workflow_id: id.clone(), status: Status::Completed, report: Some(report), comment: record.comment })
+    Ok(Delivery {
+        workflow_id: id.clone(),
+        status: Status::Completed,
+        report: Some(report),
+        comment: record.comment,
+    })
 }
 
 /// Closes the record of a workflow that the reviewer stopped.
@@ -88,12 +96,21 @@ pub(super) async fn reject_workflow(
         .completing("reject_workflow", "closed without a report");
     rejected.comment.clone_from(&decision.comment);
     ports.records.apply(rejected).await?;
-    Ok(Delivery { workflow_id: id.clone(), status: Status::Rejected, report: None, comment: decision.comment })
+    Ok(Delivery {
+        workflow_id: id.clone(),
+        status: Status::Rejected,
+        report: None,
+        comment: decision.comment,
+    })
 }
 
 /// Closes the record of a workflow that failed. One that ended otherwise, by a cancellation, stays as it is.
 #[durable_step(retry = retry::STORES, timeout = "2m")]
-pub(super) async fn fail_workflow(ports: &Ports, job: &Job, error: &WorkflowError) -> Result<(), WorkflowError> {
+pub(super) async fn fail_workflow(
+    ports: &Ports,
+    job: &Job,
+    error: &WorkflowError,
+) -> Result<(), WorkflowError> {
     let id = &job.workflow_id;
     let message = sanitised(&error.to_string());
     let mut failed = Change::of(id, "fail_workflow").to(Status::Failed);

@@ -18,9 +18,9 @@ pub use phase::{Phase, PhaseResult};
 pub use status::{Status, UnknownStatus};
 
 use crate::{
-    retry,
     error::WorkflowError,
     ports::{Change, NewRecord, Ports, WorkflowId},
+    retry,
 };
 use approval::request_approval;
 use finish::{fail_workflow, finalize_workflow, reject_workflow};
@@ -59,12 +59,15 @@ pub async fn research_workflow(ports: Ports, job: Job) -> Result<Delivery, Workf
         init_workflow(&ports, &job).await?;
 
         let mut inputs = Inputs::default();
-        inputs.research = Some(agent_phase(&ports, &job, Phase::Research, inputs.clone()).await?);
+        let research = agent_phase(&ports, &job, Phase::Research, inputs.clone());
+        inputs.research = Some(research.named("research_phase").await?);
 
-        let analysis = agent_phase(&ports, &job, Phase::Analysis, inputs.clone()).await?;
+        let analysis = agent_phase(&ports, &job, Phase::Analysis, inputs.clone());
+        let analysis = analysis.named("analysis_phase").await?;
         inputs.analysis = Some(analysis.clone());
 
-        let review = callback::<Approval>("human_approval").timeout(ports.settings.approval_timeout).create().await;
+        let review =
+            callback::<Approval>("human_approval").timeout(ports.settings.approval_timeout).create().await;
         request_approval(&ports, &job, &analysis, review.id().as_str()).await?;
         let decision = review.result().await.map_err(|error| approval::undecided(&ports, error))?;
         if !decision.approved {
@@ -73,7 +76,7 @@ pub async fn research_workflow(ports: Ports, job: Job) -> Result<Delivery, Workf
 
         inputs.approval = Some(decision);
 
-        let writing = agent_phase(&ports, &job, Phase::Writing, inputs).await?;
+        let writing = agent_phase(&ports, &job, Phase::Writing, inputs).named("writing_phase").await?;
         finalize_workflow(&ports, &job, writing).await
     }
     .await;

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use super::{Approval, Job, Status, finish::report_text};
 use crate::{
-    retry,
     error::WorkflowError,
     ports::{AgentTask, ArtifactRef, Change, DispatchFailure, INLINE_LIMIT, Ports, Route},
+    retry,
 };
 
 /// How long an agent can read the artifacts that its task refers to.
@@ -190,7 +190,8 @@ async fn fetch_artifact(
     phase: Phase,
     reference: ArtifactRef,
 ) -> Result<PhaseResult, WorkflowError> {
-    let fetched = ports.artifacts.get(reference.clone()).await.map_err(|error| WorkflowError::artifact(&error))?;
+    let fetched =
+        ports.artifacts.get(reference.clone()).await.map_err(|error| WorkflowError::artifact(&error))?;
     let size = fetched.bytes.len();
     let value: Value = serde_json::from_slice(&fetched.bytes)
         .map_err(|error| WorkflowError::agent(phase, &format!("its result artifact is not JSON: {error}")))?;
@@ -229,7 +230,9 @@ fn task_inputs(ports: &Ports, inputs: Inputs) -> Result<Map<String, Value>, Work
 fn unanswered(phase: Phase, error: CallbackError) -> WorkflowError {
     let late = |message| WorkflowError::AgentTimedOut { phase, message };
     match error {
-        CallbackError::TimedOut { .. } => late(format!("no answer within {} h", phase.limit().as_secs() / 3600)),
+        CallbackError::TimedOut { .. } => {
+            late(format!("no answer within {} h", phase.limit().as_secs() / 3600))
+        }
         CallbackError::HeartbeatLost { .. } => late("its heartbeats stopped".to_owned()),
         CallbackError::Failed { error, .. } => WorkflowError::agent(phase, error.message()),
     }

@@ -76,7 +76,9 @@ impl fmt::Display for Status {
 
 /// A text that names no [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("status: expected one of INITIALIZING, RUNNING, PENDING, AWAITING_APPROVAL, COMPLETED, REJECTED, FAILED, CANCELLED")]
+#[error(
+    "status: expected one of INITIALIZING, RUNNING, PENDING, AWAITING_APPROVAL, COMPLETED, REJECTED, FAILED, CANCELLED"
+)]
 pub struct UnknownStatus;
 
 impl std::str::FromStr for Status {

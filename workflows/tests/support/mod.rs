@@ -1,5 +1,6 @@
 //! A process on a temporary directory, with agents that do what a test says.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its own part of this")]
 
 use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
@@ -156,7 +157,9 @@ impl TestHost {
     pub async fn operations(&self, id: &str) -> Vec<String> {
         let (_, view) = self.get(&format!("/workflows/{id}/operations")).await;
         let operations = view["operations"].as_array().unwrap().iter();
-        operations.map(|it| format!("{} {}", it["name"].as_str().unwrap(), it["status"].as_str().unwrap())).collect()
+        operations
+            .map(|it| format!("{} {}", it["name"].as_str().unwrap(), it["status"].as_str().unwrap()))
+            .collect()
     }
 
     pub async fn shutdown(self) {

@@ -51,7 +51,9 @@ fn a_time_limit_that_has_passed_counts_before_its_timer_was_served() {
     script.suspend();
     script.after(10);
     let late = script.execution.complete_callback(&id(&script), CallbackOutcome::Succeeded(None), script.now);
-    assert!(matches!(late, Err(CallbackRefusal::TimedOut(error)) if error.kind() == Some("Callback.Timeout")));
+    assert!(
+        matches!(late, Err(CallbackRefusal::TimedOut(error)) if error.kind() == Some("Callback.Timeout"))
+    );
     script.drain();
     assert_eq!(*script.events().last().unwrap(), "CallbackTimedOut");
     script.begin();

@@ -12,7 +12,11 @@ fn error() -> ErrorObject {
 #[test]
 fn the_invocations_end_precedes_the_event_that_it_causes() {
     for (output, status, event) in [
-        (InvocationOutput::Succeeded { result: Some("1".into()) }, ExecutionStatus::Succeeded, "ExecutionSucceeded"),
+        (
+            InvocationOutput::Succeeded { result: Some("1".into()) },
+            ExecutionStatus::Succeeded,
+            "ExecutionSucceeded",
+        ),
         (InvocationOutput::Failed { error: Some(error()) }, ExecutionStatus::Failed, "ExecutionFailed"),
         (InvocationOutput::Failed { error: None }, ExecutionStatus::Failed, "ExecutionFailed"),
     ] {

@@ -10,14 +10,16 @@ mod waits;
 
 use durable_runtime::{
     protocol::{
-        ErrorObject, InvocationInput, InvocationOutput, Operation, OperationAction, OperationId, OperationStatus,
-        OperationType, OperationUpdate, Payload, StepOptions, Timestamp, WaitOptions,
+        ErrorObject, InvocationInput, InvocationOutput, Operation, OperationAction, OperationId,
+        OperationStatus, OperationType, OperationUpdate, Payload, StepOptions, Timestamp, WaitOptions,
     },
     service::{CheckpointRequest, CheckpointResponse},
 };
 use uuid::Uuid;
 
-use super::{Changes, Event, Execution, ExecutionKey, NewExecution, PageLimit, Refusal, Surroundings, Target};
+use super::{
+    Changes, Event, Execution, ExecutionKey, NewExecution, PageLimit, Refusal, Surroundings, Target,
+};
 
 /// An execution under test: keeps its time, its token and the events it left.
 struct Script {
@@ -50,8 +52,14 @@ impl Script {
             input: Some("{}".into()),
         };
         let execution = Execution::create(new, now);
-        let mut script =
-            Self { execution, now, token: String::new(), invocations: 0, events: Vec::new(), children: Vec::new() };
+        let mut script = Self {
+            execution,
+            now,
+            token: String::new(),
+            invocations: 0,
+            events: Vec::new(),
+            children: Vec::new(),
+        };
         script.drain();
         script
     }
@@ -66,7 +74,8 @@ impl Script {
     fn begin(&mut self) -> InvocationInput {
         assert!(self.execution.owes_invocation(self.now), "no invocation is owed");
         self.invocations += 1;
-        let input = self.execution.begin_invocation(Uuid::from_u128(self.invocations), PageLimit::NONE, self.now);
+        let input =
+            self.execution.begin_invocation(Uuid::from_u128(self.invocations), PageLimit::NONE, self.now);
         self.token.clone_from(&input.checkpoint_token);
         self.drain();
         input
@@ -168,10 +177,7 @@ fn succeed(id: &str, kind: OperationType, result: &str) -> OperationUpdate {
 }
 
 fn fail(id: &str, kind: OperationType, message: &str) -> OperationUpdate {
-    OperationUpdate {
-        error: Some(ErrorObject::new("E", message)),
-        ..update(id, kind, OperationAction::Fail)
-    }
+    OperationUpdate { error: Some(ErrorObject::new("E", message)), ..update(id, kind, OperationAction::Fail) }
 }
 
 fn retry(id: &str, seconds: u64) -> OperationUpdate {

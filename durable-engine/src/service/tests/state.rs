@@ -90,5 +90,8 @@ fn a_loaded_execution_goes_on_like_the_one_that_was_stored() {
     let input = script.begin();
     assert_eq!(input.updated_operation_ids, [OperationId::new("w")]);
     script.finish(Ok(InvocationOutput::Succeeded { result: None }));
-    assert_eq!(script.events()[script.events.len() - 3..], ["WaitSucceeded", "InvocationCompleted", "ExecutionSucceeded"]);
+    assert_eq!(
+        script.events()[script.events.len() - 3..],
+        ["WaitSucceeded", "InvocationCompleted", "ExecutionSucceeded"]
+    );
 }

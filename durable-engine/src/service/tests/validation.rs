@@ -38,51 +38,103 @@ fn furnished() -> Script {
 #[test]
 fn each_invalid_update_is_refused_with_the_services_words() {
     let named = || inside("context", succeed("named", Type::Step, "1"));
-    let both = OperationUpdate { payload: Some("1".into()), error: Some(ErrorObject::default()), ..retry("new", 1) };
+    let both =
+        OperationUpdate { payload: Some("1".into()), error: Some(ErrorObject::default()), ..retry("new", 1) };
     let with_payload = |kind| OperationUpdate { payload: Some("1".into()), ..fail("new", kind, "no") };
     let with_error =
         |kind| OperationUpdate { error: Some(ErrorObject::default()), ..succeed("new", kind, "1") };
     let large_error = fail("new", Type::Step, &"x".repeat(limits::ERROR_OBJECT));
     let large_result = succeed("new", Type::Step, &"x".repeat(limits::OPERATION_PAYLOAD + 1));
-    let no_options = |update: OperationUpdate| OperationUpdate {
-        step_options: None,
-        wait_options: None,
-        ..update
-    };
+    let no_options =
+        |update: OperationUpdate| OperationUpdate { step_options: None, wait_options: None, ..update };
     let cases: Vec<(Vec<OperationUpdate>, &str)> = vec![
         // (0) the API model
-        ((0..251).map(|n| start(&format!("s{n}"), Type::Step)).collect(), "A checkpoint cannot contain more than 250 updates; this one has 251."),
-        (vec![start("", Type::Step)], "Operation '': an operation id has 1 to 64 characters of [a-zA-Z0-9-_]."),
-        (vec![start("a b", Type::Step)], "Operation 'a b': an operation id has 1 to 64 characters of [a-zA-Z0-9-_]."),
-        (vec![OperationUpdate { sub_type: Some("a b".into()), ..start("new", Type::Step) }], "Operation 'new': a sub type has 1 to 32 characters of [a-zA-Z0-9-_]."),
-        (vec![OperationUpdate { name: Some("ü".into()), ..start("new", Type::Step) }], "Operation 'new': a name has 1 to 256 printable ASCII characters."),
+        (
+            (0..251).map(|n| start(&format!("s{n}"), Type::Step)).collect(),
+            "A checkpoint cannot contain more than 250 updates; this one has 251.",
+        ),
+        (
+            vec![start("", Type::Step)],
+            "Operation '': an operation id has 1 to 64 characters of [a-zA-Z0-9-_].",
+        ),
+        (
+            vec![start("a b", Type::Step)],
+            "Operation 'a b': an operation id has 1 to 64 characters of [a-zA-Z0-9-_].",
+        ),
+        (
+            vec![OperationUpdate { sub_type: Some("a b".into()), ..start("new", Type::Step) }],
+            "Operation 'new': a sub type has 1 to 32 characters of [a-zA-Z0-9-_].",
+        ),
+        (
+            vec![OperationUpdate { name: Some("ü".into()), ..start("new", Type::Step) }],
+            "Operation 'new': a name has 1 to 256 printable ASCII characters.",
+        ),
         (vec![wait("new", 0)], "Operation 'new': WaitSeconds must be between 1 and 31622400."),
-        (vec![retry("started", 31_622_401)], "Operation 'started': NextAttemptDelaySeconds must be between 1 and 31622400."),
+        (
+            vec![retry("started", 31_622_401)],
+            "Operation 'started': NextAttemptDelaySeconds must be between 1 and 31622400.",
+        ),
         // (a) the execution
-        (vec![succeed("a", Type::Execution, "1"), succeed("b", Type::Execution, "1")], "Cannot checkpoint multiple EXECUTION updates."),
-        (vec![succeed("a", Type::Execution, "1"), start("new", Type::Step)], "EXECUTION checkpoint must be the last update."),
+        (
+            vec![succeed("a", Type::Execution, "1"), succeed("b", Type::Execution, "1")],
+            "Cannot checkpoint multiple EXECUTION updates.",
+        ),
+        (
+            vec![succeed("a", Type::Execution, "1"), start("new", Type::Step)],
+            "EXECUTION checkpoint must be the last update.",
+        ),
         // (b) duplicates and parents
-        (vec![start("new", Type::Step), start("new", Type::Step)], "Cannot checkpoint multiple operations with the same ID."),
-        (vec![wait("new", 1), update("new", Type::Wait, Action::Cancel)], "Cannot checkpoint multiple operations with the same ID."),
-        (vec![start("new", Type::Step), retry("new", 1), succeed("new", Type::Step, "1")], "Cannot checkpoint multiple operations with the same ID."),
-        (vec![succeed("started", Type::Step, "1"), fail("started", Type::Step, "no")], "Cannot checkpoint multiple operations with the same ID."),
+        (
+            vec![start("new", Type::Step), start("new", Type::Step)],
+            "Cannot checkpoint multiple operations with the same ID.",
+        ),
+        (
+            vec![wait("new", 1), update("new", Type::Wait, Action::Cancel)],
+            "Cannot checkpoint multiple operations with the same ID.",
+        ),
+        (
+            vec![start("new", Type::Step), retry("new", 1), succeed("new", Type::Step, "1")],
+            "Cannot checkpoint multiple operations with the same ID.",
+        ),
+        (
+            vec![succeed("started", Type::Step, "1"), fail("started", Type::Step, "no")],
+            "Cannot checkpoint multiple operations with the same ID.",
+        ),
         (vec![inside("nowhere", start("new", Type::Step))], "Invalid parent operation id."),
         (vec![inside("started", start("new", Type::Step))], "Invalid parent operation id."),
-        (vec![inside("late", start("new", Type::Step)), start("late", Type::Context)], "Invalid parent operation id."),
+        (
+            vec![inside("late", start("new", Type::Step)), start("late", Type::Context)],
+            "Invalid parent operation id.",
+        ),
         // (c) consistency
         (vec![succeed("started", Type::Context, "1")], "Inconsistent operation type."),
-        (vec![OperationUpdate { sub_type: Some("Wait".into()), ..named() }], "Inconsistent operation subtype."),
+        (
+            vec![OperationUpdate { sub_type: Some("Wait".into()), ..named() }],
+            "Inconsistent operation subtype.",
+        ),
         (vec![OperationUpdate { name: Some("other".into()), ..named() }], "Inconsistent operation name."),
-        (vec![inside("closed-context", succeed("named", Type::Step, "1"))], "Inconsistent parent operation id."),
+        (
+            vec![inside("closed-context", succeed("named", Type::Step, "1"))],
+            "Inconsistent parent operation id.",
+        ),
         // (c) sizes
         (vec![large_error], "Error object size must be less than 32768 bytes."),
-        (vec![large_result], "Operation 'new': payload of 1048577 bytes is larger than the limit of 1048576 bytes."),
+        (
+            vec![large_result],
+            "Operation 'new': payload of 1048577 bytes is larger than the limit of 1048576 bytes.",
+        ),
         // (c) actions
         (vec![start("new", Type::Unknown)], "Unknown operation type."),
         (vec![update("started", Type::Step, Action::Cancel)], "Invalid action for the given operation type."),
-        (vec![update("context", Type::Context, Action::Retry)], "Invalid action for the given operation type."),
+        (
+            vec![update("context", Type::Context, Action::Retry)],
+            "Invalid action for the given operation type.",
+        ),
         (vec![succeed("wait", Type::Wait, "1")], "Invalid action for the given operation type."),
-        (vec![update("callback", Type::Callback, Action::Cancel)], "Invalid action for the given operation type."),
+        (
+            vec![update("callback", Type::Callback, Action::Cancel)],
+            "Invalid action for the given operation type.",
+        ),
         (vec![succeed("invoke", Type::ChainedInvoke, "1")], "Invalid action for the given operation type."),
         (vec![start("e", Type::Execution)], "Invalid action for the given operation type."),
         // (c) steps
@@ -104,11 +156,17 @@ fn each_invalid_update_is_refused_with_the_services_words() {
         (vec![with_error(Type::Context)], "Cannot provide an Error for SUCCEED action."),
         (vec![wait("wait", 1)], "Cannot start a WAIT that already exist."),
         (vec![no_options(wait("new", 1))], "Invalid WaitOptions for the given action."),
-        (vec![update("new", Type::Wait, Action::Cancel)], "Cannot cancel a WAIT that does not exist or has already completed."),
+        (
+            vec![update("new", Type::Wait, Action::Cancel)],
+            "Cannot cancel a WAIT that does not exist or has already completed.",
+        ),
         (vec![start("callback", Type::Callback)], "Cannot start a CALLBACK that already exist."),
         (vec![start("invoke", Type::ChainedInvoke)], "Cannot start an INVOKE that already exist."),
         (vec![start("new", Type::ChainedInvoke)], "Invalid ChainedInvokeOptions for the given action."),
-        (vec![update("new", Type::ChainedInvoke, Action::Cancel)], "Cannot cancel an INVOKE that does not exist or has already completed."),
+        (
+            vec![update("new", Type::ChainedInvoke, Action::Cancel)],
+            "Cannot cancel an INVOKE that does not exist or has already completed.",
+        ),
         (vec![with_payload(Type::Execution)], "Cannot provide a Payload for FAIL action."),
         (vec![with_error(Type::Execution)], "Cannot provide an Error for SUCCEED action."),
     ];

@@ -19,13 +19,8 @@ impl LockFile {
     pub(super) fn acquire(database: &Path) -> Result<Self, OpenError> {
         let path = path_for(database);
         let io = |source: io::Error| OpenError::Lock { path: path.clone(), source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -38,7 +33,10 @@ impl LockFile {
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
         let pid = std::process::id().to_string();
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(pid.as_bytes())).map_err(io)?;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(pid.as_bytes()))
+            .map_err(io)?;
         Ok(Self { file })
     }
 }

@@ -93,7 +93,11 @@ impl Store for SqliteStore {
         self.read(move |connection| Ok(read::operations(connection, key)?.0))
     }
 
-    fn history(&self, key: ExecutionKey, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<Event>, StoreError>> {
+    fn history(
+        &self,
+        key: ExecutionKey,
+        query: HistoryQuery,
+    ) -> BoxFuture<'_, Result<Vec<Event>, StoreError>> {
         self.read(move |connection| read::history(connection, key, query))
     }
 

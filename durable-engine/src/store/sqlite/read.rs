@@ -99,7 +99,8 @@ pub(super) fn record(connection: &Connection, key: ExecutionKey) -> rusqlite::Re
 }
 
 pub(super) fn find(connection: &Connection, name: &str) -> rusqlite::Result<Vec<ExecutionKey>> {
-    let mut statement = connection.prepare_cached("SELECT key FROM executions WHERE name = ?1 ORDER BY key")?;
+    let mut statement =
+        connection.prepare_cached("SELECT key FROM executions WHERE name = ?1 ORDER BY key")?;
     statement.query_map([name], key_column)?.collect()
 }
 
@@ -142,7 +143,10 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> rusqlite::Resu
 
 type OperationsAndTimers = (Vec<Operation>, Vec<(u32, CallbackTimer)>);
 
-pub(super) fn operations(connection: &Connection, key: ExecutionKey) -> rusqlite::Result<OperationsAndTimers> {
+pub(super) fn operations(
+    connection: &Connection,
+    key: ExecutionKey,
+) -> rusqlite::Result<OperationsAndTimers> {
     let mut statement = connection.prepare_cached(
         "SELECT position, data, timer, payload FROM operations WHERE execution = ?1 ORDER BY position",
     )?;
@@ -218,8 +222,8 @@ pub(super) fn next_due(
     connection: &Connection,
     functions: &[Arc<str>],
 ) -> rusqlite::Result<Option<Timestamp>> {
-    let mut statement = connection
-        .prepare_cached("SELECT min(due_at) FROM executions WHERE function = ?1 AND due_at > 0")?;
+    let mut statement =
+        connection.prepare_cached("SELECT min(due_at) FROM executions WHERE function = ?1 AND due_at > 0")?;
     let mut next: Option<i64> = None;
     for function in functions {
         let due: Option<i64> = statement.query_row([function], |row| row.get(0))?;

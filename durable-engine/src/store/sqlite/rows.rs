@@ -35,9 +35,10 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         .find(|known| known.as_str() == status)
         .ok_or_else(|| damaged(5, format!("unknown status {status}")))?;
     let invocation = match (optional_text(9)?, moment(10)?) {
-        (Some(id), Some(started_at)) => {
-            Some(Invocation { id: Uuid::try_parse(id).map_err(|error| damaged(9, error.to_string()))?, started_at })
-        }
+        (Some(id), Some(started_at)) => Some(Invocation {
+            id: Uuid::try_parse(id).map_err(|error| damaged(9, error.to_string()))?,
+            started_at,
+        }),
         _ => None,
     };
     let parent = match (row.get::<_, Option<i64>>(15)?, optional_text(16)?) {
@@ -83,5 +84,9 @@ pub(super) fn payload(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<P
 }
 
 fn damaged(column: usize, problem: String) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(FromSqlError::Other(problem.into())))
+    rusqlite::Error::FromSqlConversionFailure(
+        column,
+        Type::Text,
+        Box::new(FromSqlError::Other(problem.into())),
+    )
 }

@@ -103,7 +103,8 @@ fn commit_group(connection: &Connection, group: &mut Vec<Request>, counted: &Cou
     match commit(connection, group, &mut verdicts) {
         Ok(()) => {
             let answered = group.iter().zip(&verdicts);
-            let written = answered.filter(|(request, verdict)| !request.rows.is_empty() && verdict.is_ok()).count();
+            let written =
+                answered.filter(|(request, verdict)| !request.rows.is_empty() && verdict.is_ok()).count();
             if written > 0 {
                 counted.commits.fetch_add(1, Ordering::Relaxed);
                 counted.writes.fetch_add(written as u64, Ordering::Relaxed);

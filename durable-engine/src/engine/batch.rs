@@ -1,0 +1,151 @@
+//! From changed executions to one write, and what follows once that is durable.
+
+use std::sync::Arc;
+
+use durable_runtime::protocol::Timestamp;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{
+    Core, Permit, Phase, Progress, Slot, progress,
+};
+use crate::{
+    host::{self, Begun},
+    service::{Execution, ExecutionKey},
+    store::{Guard, StoreError, Write, WritePart},
+};
+
+/// Changes of one or more locked executions, on their way to one write.
+pub(crate) struct Batch<'c> {
+    core: &'c Arc<Core>,
+    pub(crate) now: Timestamp,
+    parts: Vec<WritePart>,
+    effects: Effects,
+    /// A slot to run in that the caller gives up.
+    pub(crate) permit: Option<Permit>,
+}
+
+/// What happens once the write is durable.
+#[derive(Default)]
+struct Effects {
+    begun: Vec<Begun>,
+    due: Vec<Timestamp>,
+    ended: Vec<ExecutionKey>,
+    progress: Vec<Progress>,
+}
+
+impl<'c> Batch<'c> {
+    pub(crate) fn new(core: &'c Arc<Core>) -> Self {
+        Self {
+            core,
+            now: core.clock.now(),
+            parts: Vec::with_capacity(1),
+            effects: Effects::default(),
+            permit: None,
+        }
+    }
+
+    /// Adds what changed in an execution, which stays locked until [`Self::submit`]. Begins its invocation if
+    /// one is owed and there is room to run it.
+    pub(crate) fn add(&mut self, slot: &Arc<Slot>, execution: &mut Execution) {
+        self.begin(slot, execution);
+        let changes = execution.take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        if let Some(record) = &changes.record {
+            self.effects.due.extend(record.due_at.filter(|at| at.as_millis() > 0));
+            if record.status.is_terminal() {
+                self.effects.ended.push(record.key);
+            }
+        }
+        if !changes.events.is_empty() && self.core.watchers.is_watched() {
+            progress::describe(execution.record(), &changes.events, &mut self.effects.progress);
+        }
+        if execution.is_hosted() {
+            slot.rearm(execution.next_due());
+        }
+        self.parts.push(WritePart { changes, guard: Arc::clone(slot) as Arc<dyn Guard> });
+    }
+
+    fn begin(&mut self, slot: &Arc<Slot>, execution: &mut Execution) {
+        if !execution.owes_invocation(self.now) || *self.core.phase.borrow() != Phase::Running {
+            return;
+        }
+        let Some((_, workflow)) = self.core.workflow(&execution.record().function) else { return };
+        let Some(permit) = self.permit.take().or_else(|| self.core.permit()) else { return };
+        let id = Uuid::new_v4();
+        let input = execution.begin_invocation(id, self.core.page_limit, self.now);
+        self.effects.begun.push(Begun { slot: Arc::clone(slot), id, input, workflow, permit });
+    }
+
+    /// Queues the write. The executions inside must still be locked, so that writes are queued in the order of
+    /// the changes.
+    pub(crate) fn submit(self) -> Commit {
+        let Self { core, parts, effects, permit, .. } = self;
+        if parts.is_empty() {
+            return Commit::nothing();
+        }
+        let (sender, receiver) = oneshot::channel();
+        let core_after = Arc::clone(core);
+        let done = move |result: Result<(), StoreError>| {
+            drop(permit);
+            match &result {
+                Ok(()) => effects.apply(&core_after),
+                Err(StoreError::Closed | StoreError::NameTaken) => drop(effects),
+                Err(_) => {
+                    drop(effects);
+                    ring_later(&core_after);
+                }
+            }
+            // Nobody listens when the caller went away; the write counts all the same.
+            let _ = sender.send(result);
+        };
+        core.store.write(Write { parts, done: Box::new(done) });
+        Commit { receiver: Some(receiver) }
+    }
+}
+
+impl Effects {
+    fn apply(self, core: &Arc<Core>) {
+        for begun in self.begun {
+            core.runtime.spawn(host::run(Arc::clone(core), begun));
+        }
+        for at in self.due {
+            core.bell.ring_for(at);
+        }
+        core.watchers.publish(self.progress);
+        for key in self.ended {
+            core.watchers.ended(key);
+        }
+    }
+}
+
+/// A write failed, so what the store has on record as due may not be in anybody's hands any more.
+fn ring_later(core: &Arc<Core>) {
+    let bell = Arc::clone(&core.bell);
+    core.runtime.spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        bell.ring();
+    });
+}
+
+/// A write on its way.
+#[must_use = "nothing may be told before the commit"]
+pub(crate) struct Commit {
+    receiver: Option<oneshot::Receiver<Result<(), StoreError>>>,
+}
+
+impl Commit {
+    pub(crate) const fn nothing() -> Self {
+        Self { receiver: None }
+    }
+
+    /// Ready after the commit. False when there was nothing to write.
+    pub(crate) async fn wait(self) -> Result<bool, StoreError> {
+        match self.receiver {
+            Some(receiver) => receiver.await.unwrap_or(Err(StoreError::Closed)).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}
