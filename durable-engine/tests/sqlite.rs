@@ -203,3 +203,23 @@ async fn an_engine_that_is_dropped_inside_a_transaction_releases_the_database() 
     }
     let _ = Arc::new(Engine::open(&path).unwrap());
 }
+
+#[tokio::test]
+async fn a_damaged_execution_does_not_hold_up_the_others() {
+    let (_directory, path) = database();
+    let clock = TestClock::new();
+    let nap = workflow("nap", |invocation| async move {
+        if invocation.waited("w", 60).await? { succeeded("1") } else { pending() }
+    });
+    let engine = Engine::builder().sqlite(&path).clock(clock.clone()).workflow(nap).open().unwrap();
+    for name in ["damaged", "sound"] {
+        engine.start_raw("nap", StartOptions::named(name), "1".into()).await.unwrap();
+        until_suspended(&engine, name).await;
+    }
+    let vandal = rusqlite::Connection::open(&path).unwrap();
+    vandal.busy_timeout(Duration::from_secs(5)).unwrap();
+    vandal.execute("UPDATE operations SET data = 'oops' WHERE execution = 1 AND position = 1", []).unwrap();
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(engine.wait_for_end("sound").await.unwrap().status, ExecutionStatus::Succeeded);
+    assert_eq!(engine.get("damaged").await.unwrap().status, ExecutionStatus::Running, "untouched");
+}

@@ -138,3 +138,52 @@ impl Task {
         Arc::strong_count(&self.shell) > 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> Arc<Task> {
+        let task = Task::root(Arc::default());
+        task.take_wake();
+        task
+    }
+
+    #[test]
+    fn a_new_task_wants_one_poll_and_wakes_count_once() {
+        let task = Task::root(Arc::default());
+        assert!(task.take_wake() && !task.take_wake());
+        task.wake();
+        task.wake();
+        assert!(task.is_woken() && task.take_wake() && !task.take_wake());
+    }
+
+    #[test]
+    fn a_kept_clone_of_the_waker_is_foreign_and_still_works() {
+        let task = root();
+        let kept = {
+            let ours = task.waker();
+            assert!(task.has_foreign_waker(), "during the poll ours counts too");
+            ours.clone()
+        };
+        assert!(task.has_foreign_waker());
+        kept.wake();
+        assert!(task.is_woken() && !task.has_foreign_waker());
+    }
+
+    #[test]
+    fn woken_branches_come_in_index_order_and_wake_their_parent() {
+        let parent = root();
+        let set = ReadySet::new(Arc::clone(&parent));
+        let branches: Vec<_> = (0..3).map(|index| Task::branch(Arc::clone(&set), index)).collect();
+        for branch in &branches {
+            branch.take_wake();
+        }
+        branches[2].wake();
+        branches[0].wake();
+        branches[2].wake();
+        assert!(parent.take_wake());
+        assert_eq!(set.take(), [0, 2]);
+        assert!(set.take().is_empty());
+    }
+}

@@ -6,9 +6,7 @@ use durable_runtime::protocol::Timestamp;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{
-    Core, Permit, Phase, Progress, Slot, progress,
-};
+use super::{Core, Permit, Phase, Progress, Slot, progress};
 use crate::{
     host::{self, Begun},
     service::{Execution, ExecutionKey},

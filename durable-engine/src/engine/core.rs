@@ -25,10 +25,9 @@ use super::{
     progress::Watchers,
 };
 use crate::{
-    host::{self, Begun},
     scheduler::Bell,
     service::{ChildOutcome, Execution, ExecutionKey, PageLimit, ParentLink},
-    store::{Guard, Store, StoreError, Write, WritePart},
+    store::{Store, StoreError, Write},
 };
 
 /// Where the engine is in its own life.

@@ -4,11 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use durable_runtime::protocol::{Payload, limits};
 
-use super::{
-    Engine, EngineError,
-    batch::Batch,
-    core::Core,
-};
+use super::{Engine, EngineError, batch::Batch, core::Core};
 use crate::{
     service::{Execution, ExecutionArn, ExecutionKey, NewExecution, function_of_reference},
     store::StoreError,

@@ -121,3 +121,81 @@ impl History {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{OperationStatus, Timestamp};
+
+    fn operation(id: &str, parent: Option<&str>, status: OperationStatus) -> Operation {
+        let mut operation =
+            Operation::started(OperationId::new(id), OperationType::Context, Timestamp::default());
+        operation.parent_id = parent.map(OperationId::new);
+        operation.status = status;
+        operation
+    }
+
+    const OPEN: OperationStatus = OperationStatus::Started;
+    const DONE: OperationStatus = OperationStatus::Succeeded;
+
+    fn unclaimed(history: &History) -> Option<&str> {
+        history.unclaimed().map(|operation| operation.id.as_str())
+    }
+
+    #[test]
+    fn what_the_code_did_not_reach_is_found_in_order() {
+        let mut history =
+            History::load(vec![operation("a", None, DONE), operation("b", None, OPEN), operation("c", None, DONE)]);
+        assert_eq!(unclaimed(&history), Some("a"));
+        history.claim(&OperationId::new("a"));
+        history.claim(&OperationId::new("c"));
+        assert_eq!(unclaimed(&history), Some("b"));
+        history.claim(&OperationId::new("b"));
+        assert_eq!(unclaimed(&history), None);
+    }
+
+    #[test]
+    fn what_a_finished_context_left_behind_need_not_be_reached() {
+        let mut history = History::load(vec![
+            operation("done", None, DONE),
+            operation("inside", Some("done"), OPEN),
+            operation("deeper", Some("inside"), OPEN),
+            operation("open", None, OPEN),
+        ]);
+        history.claim(&OperationId::new("done"));
+        history.claim(&OperationId::new("open"));
+        assert_eq!(unclaimed(&history), None);
+    }
+
+    #[test]
+    fn cancelled_branches_of_a_flat_group_need_not_be_reached() {
+        let mut history =
+            History::load(vec![operation("group", None, OPEN), operation("step", Some("group"), OPEN)]);
+        history.claim(&OperationId::new("group"));
+        assert_eq!(unclaimed(&history), Some("step"));
+        history.mark_flat(OperationId::new("group"));
+        assert_eq!(unclaimed(&history), None);
+    }
+
+    #[test]
+    fn each_context_replays_until_its_own_last_operation_is_reached() {
+        let mut history = History::load(vec![operation("a", None, OPEN), operation("in-a", Some("a"), DONE)]);
+        let inside = Some(OperationId::new("a"));
+        assert!(history.is_replaying(&None) && history.is_replaying(&inside));
+        history.claim(&OperationId::new("a"));
+        assert!(!history.is_replaying(&None) && history.is_replaying(&inside));
+        history.claim(&OperationId::new("in-a"));
+        history.claim(&OperationId::new("in-a"));
+        assert!(!history.is_replaying(&inside));
+    }
+
+    #[test]
+    fn what_this_invocation_wrote_counts_as_reached() {
+        let mut history = History::load(Vec::new());
+        assert!(history.is_empty());
+        history.absorb(operation("new", None, OPEN));
+        history.absorb(operation("new", None, DONE));
+        assert_eq!(history.get(&OperationId::new("new")).map(|new| new.status), Some(DONE));
+        assert_eq!(unclaimed(&history), None);
+    }
+}

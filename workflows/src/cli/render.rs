@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use durable_runtime::protocol::{OperationStatus, OperationType, Timestamp};
 
 use crate::host::{ExecutionView, ListView, OperationView};
@@ -175,6 +175,7 @@ fn timeline(operations: &[OperationView], now: Timestamp) -> String {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().copied());
     table
