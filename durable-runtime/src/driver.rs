@@ -134,7 +134,8 @@ impl Driver {
             if let Some(output) = self.end_by_fatal() {
                 return Poll::Ready(output);
             }
-            if self.run.root_task.is_woken() {
+            // Once the body is gone nobody takes the wake any more.
+            if self.body.is_some() && self.run.root_task.is_woken() {
                 continue;
             }
             if self.call.is_none() {

@@ -48,7 +48,11 @@ fn assert_each_once<T>(ended: &Ended<T>, label: &str, times: u32) {
 fn a_sequential_step_costs_one_round_trip() {
     for steps in [1, 5, 20] {
         let ended = run(sequence, steps);
-        assert!(ended.checkpoint_calls <= steps as usize + 1, "{steps} steps: {} calls", ended.checkpoint_calls);
+        assert!(
+            ended.checkpoint_calls <= steps as usize + 1,
+            "{steps} steps: {} calls",
+            ended.checkpoint_calls
+        );
         assert_eq!(ended.invocations, 1, "{steps} steps");
         assert_each_once(&ended, "work", steps);
         assert_eq!(ended.value(), (0..steps).sum::<u32>());
@@ -59,7 +63,11 @@ fn a_sequential_step_costs_one_round_trip() {
 fn an_at_most_once_step_costs_one_round_trip_and_the_first_one_another() {
     for steps in [1, 5, 20] {
         let ended = run(careful_sequence, steps);
-        assert!(ended.checkpoint_calls <= steps as usize + 2, "{steps} steps: {} calls", ended.checkpoint_calls);
+        assert!(
+            ended.checkpoint_calls <= steps as usize + 2,
+            "{steps} steps: {} calls",
+            ended.checkpoint_calls
+        );
         assert_eq!(ended.invocations, 1, "{steps} steps");
         assert_each_once(&ended, "deliver", steps);
         assert_eq!(ended.value(), (0..steps).sum::<u32>());
@@ -128,7 +136,11 @@ async fn stamped(steps: u32) -> Result<String, Error> {
 fn moments_and_random_values_cost_no_call_of_their_own() {
     for steps in [1, 5, 20] {
         let ended = run(stamped, steps);
-        assert!(ended.checkpoint_calls <= steps as usize + 1, "{steps} steps: {} calls", ended.checkpoint_calls);
+        assert!(
+            ended.checkpoint_calls <= steps as usize + 1,
+            "{steps} steps: {} calls",
+            ended.checkpoint_calls
+        );
         assert_eq!(ended.invocations, 1);
     }
 }

@@ -49,7 +49,8 @@ async fn strike(kills: u64, seed: u64) {
     let mut repeated = 0;
     while left > 0 {
         // Stays behind when a check fails, as evidence.
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
+        let folder = tempfile::Builder::new().prefix("kill-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        let folder = folder.unwrap().keep();
         let (struck, cut_off) = one_database(&folder, left, &mut random).await;
         left -= struck;
         repeated += cut_off;

@@ -108,12 +108,15 @@ impl Write {
 
     /// Answers, after voiding the states that the write came from if it failed.
     pub(crate) fn answer(self, result: Result<(), StoreError>) {
+        let Self { parts, done } = self;
         if result.is_err() {
-            for part in &self.parts {
+            for part in &parts {
                 part.guard.void();
             }
         }
-        (self.done)(result);
+        // The state is free from here on: who hears the answer finds it out of memory if nobody else holds it.
+        drop(parts);
+        done(result);
     }
 }
 

@@ -146,7 +146,8 @@ impl Serdes<Celsius> for WholeDegrees {
     }
 
     fn deserialize(text: &str) -> Result<Celsius, SerdesError> {
-        let degrees = text.strip_suffix('°').ok_or_else(|| SerdesError(format!("`{text}` has no degrees")))?;
+        let degrees =
+            text.strip_suffix('°').ok_or_else(|| SerdesError(format!("`{text}` has no degrees")))?;
         degrees.parse().map(Celsius).map_err(|error| SerdesError(format!("{error}")))
     }
 }

@@ -97,8 +97,12 @@ fn only_errors_that_the_policy_wants_are_retried() {
     assert_eq!(ended.failure().kind(), "Fatal");
 }
 
-const AT_ONCE: RetryPolicy =
-    RetryPolicy { max_attempts: 2, initial_delay: Duration::from_secs(1), jitter: Jitter::None, ..RetryPolicy::DEFAULT };
+const AT_ONCE: RetryPolicy = RetryPolicy {
+    max_attempts: 2,
+    initial_delay: Duration::from_secs(1),
+    jitter: Jitter::None,
+    ..RetryPolicy::DEFAULT
+};
 
 #[durable_execution]
 async fn policy_of_the_call() -> Result<u32, Error> {

@@ -1,7 +1,7 @@
 //! The callback handler: what an agent sends becomes the result of the callback that its workflow waits for.
 //!
 //! [`callback_handler`] is the whole of it: store, deliver, update the workflow's record, append to the
-//! history. A request that breaks the table of [`validate`] never becomes a [`Message`], so nothing is stored
+//! history. A request that breaks the table of fields never becomes a [`Message`], so nothing is stored
 //! for it.
 
 mod answer;

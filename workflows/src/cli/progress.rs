@@ -64,6 +64,20 @@ impl Progress {
         }
     }
 
+    /// Says in one line what had finished before `start`, so that it is not taken for work of this process.
+    pub(super) fn skip_finished(&mut self, view: &ExecutionView, start: Timestamp) {
+        let mut names = Vec::new();
+        for (place, operation) in view.operations.iter().enumerate() {
+            if operation.ended_at.is_some_and(|end| end < start) && operation.kind != OperationType::Context {
+                self.said.insert(place, (operation.status, operation.attempts));
+                names.push(operation.name.as_str());
+            }
+        }
+        if !names.is_empty() {
+            self.line(&format!("finished before, not run again: {}", names.join(", ")));
+        }
+    }
+
     /// Leaves the terminal to a question.
     pub(super) fn pause(&self) {
         if let Some(bar) = &self.bar {
@@ -82,6 +96,8 @@ impl Progress {
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+            // A question that was cut off has hidden it; a terminal that is gone has none.
+            let _ = dialoguer::console::Term::stderr().show_cursor();
         }
     }
 }

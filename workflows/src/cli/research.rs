@@ -1,8 +1,9 @@
 //! `research`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::SystemTime};
 
 use clap::Args;
+use durable_runtime::protocol::Timestamp;
 
 use super::{
     CliError, Common,
@@ -119,6 +120,7 @@ pub(super) async fn run(common: &Common, arguments: ResearchArguments) -> Result
         if arguments.resume { DataDir::open(&common.data) } else { DataDir::create(&common.data) };
     let directory = directory.map_err(in_use)?;
     telemetry::log_to_file(&directory.log())?;
+    let begun = Timestamp::from(SystemTime::now());
     let host = Host::start(HostOptions { directory, config, agents, port: None }).await?;
     let mut progress = Progress::new();
     let chosen = match &input {
@@ -134,6 +136,11 @@ pub(super) async fn run(common: &Common, arguments: ResearchArguments) -> Result
         }
     };
     progress.line(&format!("workflow {id}, data in {}", host.directory().root().display()));
+    if arguments.resume
+        && let Ok(view) = host.service().execution(&id).await
+    {
+        progress.skip_finished(&view, begun);
+    }
     let ending = follow(&host, &id, answer, &mut progress).await;
     let hint = resume_command(common, arguments.topic.as_deref());
     if matches!(ending, Ok(Ending::Interrupted)) {

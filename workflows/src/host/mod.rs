@@ -1,6 +1,7 @@
 //! One process: engine, stores, agents and HTTP server on one data directory.
 
 mod data_dir;
+mod intake;
 mod running;
 mod service;
 mod view;
