@@ -15,8 +15,8 @@ fn main() {
         let each = counted.count_total as f64 / steps as f64;
         let peak = (counted.bytes_max + envelope.len() as u64) as f64 / 1e6;
         if steps == 10_000 {
-            Figure::new("allocations for each replayed step, of 10000", each, "").at_most(5.0).report();
-            Figure::new("peak memory of replaying 10000 steps, envelope included", peak, "MB")
+            Figure::new("allocations for each replayed step, of 10,000", each, "").at_most(5.0).report();
+            Figure::new("peak memory of replaying 10,000 steps, envelope included", peak, "MB")
                 .at_most(20.0)
                 .report();
         } else {

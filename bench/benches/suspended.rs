@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = machine::scratch()?;
     let mut victim = Victim::start(folder.path())?;
     let (last, growth) = victim.wait()?;
-    Figure::new("memory growth from 10000 to 100000 suspended executions", growth / 1e6, "MB")
+    Figure::new("memory growth from 10,000 to 100,000 suspended executions", growth / 1e6, "MB")
         .at_most(50.0)
         .report();
     drop(victim);
@@ -120,7 +120,7 @@ async fn reopen(folder: &Path, last: &str) -> Result<(), Box<dyn std::error::Err
     assert_eq!(ended.status, ExecutionStatus::Succeeded, "{:?}", ended.error);
     let history = engine.history(last, HistoryPage::all()).await?;
     assert!(history.events.len() >= 4, "started, callback started, callback succeeded, succeeded");
-    let name = "killed with 100000 suspended, reopened and one completed";
+    let name = "killed with 100,000 suspended, reopened and one completed";
     Figure::new(name, elapsed.as_secs_f64(), "s").at_most(2.0).report();
     Ok(())
 }

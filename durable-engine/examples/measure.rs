@@ -65,7 +65,7 @@ impl Workflow for Steps {
                     client_token: None,
                 };
                 let answer = environment.service.checkpoint(request).await;
-                let answer = answer.map_err(|error| InvocationError { message: error.to_string() })?;
+                let answer = answer.map_err(|error| InvocationError::new(error.to_string()))?;
                 token = answer.checkpoint_token.unwrap_or_default();
             }
             if count == 0 {

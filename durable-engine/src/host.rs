@@ -42,6 +42,7 @@ pub(crate) async fn run(core: Arc<Core>, begun: Begun) {
         service: Arc::new(ServiceFace(Arc::clone(&core))),
         clock: Arc::clone(&core.clock),
         options: core.driver_options.clone(),
+        request_id: Some(id.to_string().into()),
     };
     let mut invocation: BoxFuture<'static, _> =
         Box::pin(catch_panic(Box::pin(async move { workflow.invoke(input, environment).await })));
@@ -97,7 +98,7 @@ async fn catch_panic(
         match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(ended)) => {
-                Poll::Ready(ended.map_err(|error| ErrorObject::new("InvocationError", error.message)))
+                Poll::Ready(ended.map_err(|error| error.error().clone()))
             }
             Err(panic) => {
                 let message = panic

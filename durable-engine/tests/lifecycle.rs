@@ -108,7 +108,7 @@ async fn failed_invocations_are_repeated_and_the_fifth_in_a_row_fails_the_execut
             let attempt = counted.fetch_add(1, Ordering::SeqCst) + 1;
             async move {
                 assert_ne!(attempt, 2, "the second invocation panics");
-                Err::<InvocationOutput, _>(InvocationError { message: format!("attempt {attempt}") })
+                Err::<InvocationOutput, _>(InvocationError::new(format!("attempt {attempt}")))
             }
         });
         let engine = backend.builder(&clock).workflow(broken).open().unwrap();

@@ -11,14 +11,17 @@ use std::{
     time::Duration,
 };
 
+use rustc_hash::FxHashSet;
+
 use crate::{
     codec::Outcome,
     core::{Core, Fatal, RemoteWork, mismatch},
     environment::{DivergencePolicy, Environment},
     operations::{attempt::panic_message, settle::fit_error},
+    plugin::{InvocationEnd, InvocationInfo, InvocationStatus, OperationInfo, OperationsChanged},
     protocol::{
         ErrorObject, ExecutionState, InvocationInput, InvocationOutput, Operation, OperationAction, OperationId,
-        OperationType, OperationUpdate, Payload, Timestamp, limits,
+        OperationStatus, OperationType, OperationUpdate, Payload, Timestamp, limits,
     },
     scope::{Cx, Run},
     service::{BoxFuture, CheckpointRequest, CheckpointResponse, ServiceError, StateRequest, Verdict},
@@ -41,7 +44,62 @@ pub(crate) async fn drive(
         Ok(operations) => operations,
         Err(error) => return refused(&error),
     };
-    let payload = input_payload(&arn, &operations);
+    let execution = execution_of(&arn, &operations);
+    let payload = execution.and_then(|execution| execution.execution_details.as_ref()?.input_payload.clone());
+    let plugins = environment.options.plugins.clone();
+    let (updated, described) = match plugins.is_empty() {
+        true => (FxHashSet::default(), Vec::new()),
+        false => describe_updated(&arn, &operations, input.updated_operation_ids),
+    };
+    let request_id = environment.request_id.clone();
+    let invocation = InvocationInfo {
+        request_id: request_id.as_deref(),
+        execution_arn: &arn,
+        is_first: operations.iter().all(|operation| operation.operation_type == OperationType::Execution),
+        execution_started_at: execution.map(|execution| execution.start_timestamp),
+        input: payload.as_ref(),
+        updated: &described,
+        operation_count: operations.len(),
+    };
+    plugins.each(|plugin| plugin.invocation_started(&invocation));
+    let output = run_body(&arn, input.checkpoint_token, operations, updated, environment, |cx| {
+        cx.enter(|| body(payload.as_ref()))
+    })
+    .await;
+    if !plugins.is_empty() {
+        let end = end_of(&output);
+        plugins.each(|plugin| plugin.invocation_ended(&invocation, &end));
+    }
+    output
+}
+
+/// What plugins are told of how an invocation ended.
+const fn end_of(output: &Output) -> InvocationEnd<'_> {
+    match output {
+        Ok(InvocationOutput::Succeeded { result }) => {
+            InvocationEnd { status: InvocationStatus::Succeeded, error: None, result: result.as_ref() }
+        }
+        Ok(InvocationOutput::Failed { error }) => {
+            InvocationEnd { status: InvocationStatus::Failed, error: error.as_ref(), result: None }
+        }
+        Ok(InvocationOutput::Pending) => {
+            InvocationEnd { status: InvocationStatus::Pending, error: None, result: None }
+        }
+        Err(error) => {
+            InvocationEnd { status: InvocationStatus::Retrying, error: Some(error.error()), result: None }
+        }
+    }
+}
+
+/// Drives the body that `begin` makes in the root context.
+async fn run_body(
+    arn: &Arc<str>,
+    token: String,
+    operations: Vec<Operation>,
+    updated: FxHashSet<OperationId>,
+    environment: Environment,
+    begin: impl FnOnce(&Cx) -> Result<RootBody, ErrorObject> + Send,
+) -> Output {
 
     let wake = Arc::new(DriverWake::default());
     let task = Task::root(Arc::clone(&wake));
@@ -50,19 +108,20 @@ pub(crate) async fn drive(
         core,
         Arc::clone(&environment.clock),
         environment.options.clone(),
-        Arc::clone(&arn),
+        Arc::clone(arn),
         Arc::clone(&task),
+        updated,
     );
     let ticket = run.core().register_task(&task);
     let cx = Cx::root(Arc::clone(&run));
-    let body = match cx.enter(|| catch_unwind(AssertUnwindSafe(|| body(payload.as_ref())))) {
+    let body = match catch_unwind(AssertUnwindSafe(|| begin(&cx))) {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => return Ok(InvocationOutput::Failed { error: Some(error) }),
         Err(panic) => return Ok(InvocationOutput::Failed { error: Some(panicked(&*panic)) }),
     };
     let mut driver = Driver {
         body: Some(Box::pin(cx.scope(body))),
-        token: input.checkpoint_token,
+        token,
         call: None,
         alarm: None,
         backoff: FIRST_REFRESH,
@@ -169,12 +228,40 @@ impl Driver {
                 if let Some(token) = token.filter(|token| !token.is_empty()) {
                     self.token = token;
                 }
+                let watched = !self.run.plugins().is_empty();
                 let mut core = self.run.core();
+                let described = if watched { self.describe_changes(&core, &operations) } else { Vec::new() };
                 core.absorb(operations);
                 core.acknowledge();
+                let operation_count = core.history.len();
+                drop(core);
+                if watched {
+                    self.announce_changes(&described, operation_count);
+                }
                 None
             }
             Err(error) => Some(refused(&error)),
+        }
+    }
+
+    /// The operations of an answer, and whether each of them has ended with it.
+    fn describe_changes(&self, core: &Core, operations: &[Operation]) -> Vec<(OperationInfo, bool)> {
+        let describe = |operation: &Operation| {
+            let before = core.history.get(&operation.id).map(|known| known.status);
+            let has_ended =
+                operation.status.is_terminal() && !before.is_some_and(OperationStatus::is_terminal);
+            let info = OperationInfo::of_record(operation, false, Arc::clone(&self.run.arn));
+            (info, has_ended)
+        };
+        operations.iter().map(describe).collect()
+    }
+
+    fn announce_changes(&self, described: &[(OperationInfo, bool)], operation_count: usize) {
+        let updated: Vec<OperationInfo> = described.iter().map(|(operation, _)| operation.clone()).collect();
+        let change = OperationsChanged { execution_arn: &self.run.arn, updated: &updated, operation_count };
+        self.run.plugins().each(|plugin| plugin.operations_changed(&change));
+        for (operation, _) in described.iter().filter(|(_, has_ended)| *has_ended) {
+            self.run.plugins().each(|plugin| plugin.operation_ended(operation));
         }
     }
 
@@ -219,7 +306,7 @@ impl Driver {
                 self.run.core().outbox.discard();
                 Some(match self.environment.options.on_divergence {
                     DivergencePolicy::Fail => Ok(InvocationOutput::Failed { error: Some(error) }),
-                    DivergencePolicy::RetryInvocation => Err(InvocationError { message: error.to_string() }),
+                    DivergencePolicy::RetryInvocation => Err(error.into()),
                 })
             }
             Fatal::Fail(_) if self.call.is_some() || !self.run.core().outbox.is_empty() => None,
@@ -405,20 +492,34 @@ async fn all_pages(
     Ok(operations)
 }
 
-/// The execution's input: of the operation with the ARN's last segment as its id, or of any `EXECUTION`.
-fn input_payload(arn: &str, operations: &[Operation]) -> Option<Payload> {
+/// The execution's own operation: the one with the ARN's last segment as its id, or any `EXECUTION`.
+fn execution_of<'a>(arn: &str, operations: &'a [Operation]) -> Option<&'a Operation> {
     let id = arn.rsplit('/').next().unwrap_or(arn);
-    let execution = operations
+    operations
         .iter()
         .find(|operation| operation.id.as_str() == id)
-        .or_else(|| operations.iter().find(|operation| operation.operation_type == OperationType::Execution));
-    execution.and_then(|execution| execution.execution_details.as_ref()?.input_payload.clone())
+        .or_else(|| operations.iter().find(|operation| operation.operation_type == OperationType::Execution))
+}
+
+/// What the service changed between two invocations, for plugins.
+fn describe_updated(
+    arn: &Arc<str>,
+    operations: &[Operation],
+    updated: Vec<OperationId>,
+) -> (FxHashSet<OperationId>, Vec<OperationInfo>) {
+    let updated: FxHashSet<OperationId> = updated.into_iter().collect();
+    let described = operations
+        .iter()
+        .filter(|operation| updated.contains(&operation.id))
+        .map(|operation| OperationInfo::of_record(operation, true, Arc::clone(arn)))
+        .collect();
+    (updated, described)
 }
 
 /// What a refusal of the service means: end the invocation so that it is tried again, or fail the execution.
 fn refused(error: &ServiceError) -> Output {
     match error.verdict {
-        Verdict::EndInvocation => Err(InvocationError { message: error.to_string() }),
+        Verdict::EndInvocation => Err(InvocationError::of_kind(&error.code, &error.message)),
         Verdict::FailExecution => Ok(InvocationOutput::Failed {
             error: Some(ErrorObject::new(
                 "CheckpointError",

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    plugin::{Plugin, Plugins},
     protocol::Timestamp,
     service::{BoxFuture, DurableService},
 };
@@ -24,12 +25,14 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// How the driver behaves.
     pub options: Options,
+    /// The host's id of this invocation, such as Lambda's request id; for plugins and logs.
+    pub request_id: Option<Arc<str>>,
 }
 
 impl Environment {
     /// An environment with default [`Options`].
     pub fn new(service: Arc<dyn DurableService>, clock: Arc<dyn Clock>) -> Self {
-        Self { service, clock, options: Options::default() }
+        Self { service, clock, options: Options::default(), request_id: None }
     }
 }
 
@@ -51,6 +54,17 @@ pub struct Options {
     pub on_divergence: DivergencePolicy,
     /// Log during replay too. Default false.
     pub log_replay: bool,
+    /// Who watches. Default nobody; see [`Options::plugin`].
+    pub plugins: Plugins,
+}
+
+impl Options {
+    /// Adds a plugin; plugins hear of each event in the order in which they were added.
+    #[must_use]
+    pub fn plugin(mut self, plugin: impl Plugin + 'static) -> Self {
+        self.plugins.add(Arc::new(plugin));
+        self
+    }
 }
 
 impl Default for Options {
@@ -60,6 +74,7 @@ impl Default for Options {
             wait_in_process: Duration::ZERO,
             on_divergence: DivergencePolicy::Fail,
             log_replay: false,
+            plugins: Plugins::default(),
         }
     }
 }

@@ -33,9 +33,12 @@ mod driver;
 mod duration;
 pub mod environment;
 mod error;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod logging;
 mod operation;
 mod operations;
+pub mod plugin;
 pub mod prelude;
 #[doc(hidden)]
 #[path = "private.rs"]

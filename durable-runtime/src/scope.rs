@@ -15,8 +15,10 @@ use std::{
 };
 
 use compact_str::CompactString;
+use rustc_hash::FxHashSet;
 
 use crate::{
+    codec::Outcome,
     core::{
         Core, Fatal,
         identity::Namespace,
@@ -24,8 +26,10 @@ use crate::{
         outbox::{Sequence, Urgency},
     },
     environment::{Clock, Options},
+    plugin::{AttemptInfo, OperationInfo, Plugins},
     protocol::{
-        ErrorObject, Operation, OperationAction, OperationId, OperationType, OperationUpdate, Timestamp, limits,
+        ErrorObject, Operation, OperationAction, OperationId, OperationStatus, OperationType, OperationUpdate,
+        Timestamp, limits,
     },
     sync::lock,
     task::Task,
@@ -38,6 +42,8 @@ pub(crate) struct Run {
     pub(crate) options: Options,
     pub(crate) arn: Arc<str>,
     pub(crate) root_task: Arc<Task>,
+    /// What the service changed since the previous invocation; only kept when somebody watches.
+    updated: FxHashSet<OperationId>,
 }
 
 impl Run {
@@ -47,8 +53,24 @@ impl Run {
         options: Options,
         arn: Arc<str>,
         root_task: Arc<Task>,
+        updated: FxHashSet<OperationId>,
     ) -> Arc<Self> {
-        Arc::new(Self { core: Mutex::new(core), clock, options, arn, root_task })
+        Arc::new(Self { core: Mutex::new(core), clock, options, arn, root_task, updated })
+    }
+
+    pub(crate) fn plugins(&self) -> &Plugins {
+        &self.options.plugins
+    }
+
+    /// Announces an operation whose record was met on replay.
+    fn announce_recorded(&self, operation: &OperationInfo) {
+        let ended = operation.status.is_some_and(OperationStatus::is_terminal);
+        if !ended {
+            self.plugins().each(|plugin| plugin.operation_started(operation));
+        } else if self.updated.contains(&operation.id) {
+            // It ended between two invocations, so nobody has announced that yet.
+            self.plugins().each(|plugin| plugin.operation_ended(operation));
+        }
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
@@ -218,17 +240,27 @@ impl Cx {
     ) -> Identity {
         let identity = Identity { id, parent: self.0.parent.clone(), operation_type, sub_type, name };
         let mut core = self.run().core();
+        let mut announced = None;
         if let Some(recorded) = core.history.claim(&identity.id) {
+            if !self.run().plugins().is_empty() {
+                announced = Some(OperationInfo::of_record(recorded, true, Arc::clone(&self.run().arn)));
+            }
             let same_sub_type = recorded.sub_type.as_deref().is_none_or(|recorded| recorded == sub_type);
             if recorded.operation_type != operation_type || !same_sub_type {
                 let error =
                     mismatch::different(recorded, operation_type, sub_type, identity.name.as_deref());
                 drop(core);
                 self.run().fail(Fatal::Diverged(error));
+                return identity;
             }
         } else if let Some(error) = check_name(&identity) {
             drop(core);
             self.run().fail(Fatal::Fail(error));
+            return identity;
+        }
+        drop(core);
+        if let Some(operation) = announced {
+            self.run().announce_recorded(&operation);
         }
         identity
     }
@@ -245,8 +277,15 @@ impl Cx {
             // Nothing after a fatal condition is recorded, and nothing may wait for it successfully.
             return Sequence::MAX;
         }
+        let announced = (update.action == OperationAction::Start && !self.run().plugins().is_empty()).then(|| {
+            let is_replay = core.history.contains(&update.id);
+            OperationInfo::of_start(&update, is_replay, Arc::clone(&self.run().arn))
+        });
         let sequence = core.outbox.push(update, urgency);
         drop(core);
+        if let Some(operation) = announced {
+            self.run().plugins().each(|plugin| plugin.operation_started(&operation));
+        }
         if urgency == Urgency::Urgent {
             self.0.branch.raise_barrier(sequence);
         }
@@ -285,6 +324,44 @@ impl Cx {
         })
         .await;
         self.durable(barrier).await;
+    }
+
+    /// Announces that user code of this operation begins; gives what its end is announced with.
+    pub(crate) fn announce_attempt(
+        &self,
+        identity: &Identity,
+        attempt: Option<u32>,
+        is_replaying_children: bool,
+    ) -> Option<AttemptInfo> {
+        let run = self.run();
+        if run.plugins().is_empty() {
+            return None;
+        }
+        let is_replay = run.core().history.contains(&identity.id);
+        let operation = OperationInfo::of_start(
+            &identity.update(OperationAction::Start),
+            is_replay,
+            Arc::clone(&run.arn),
+        );
+        let attempt = AttemptInfo {
+            operation,
+            attempt,
+            started_at: self.now(),
+            ended_at: None,
+            succeeded: None,
+            error: None,
+            is_replaying_children,
+        };
+        run.plugins().each(|plugin| plugin.attempt_started(&attempt));
+        Some(attempt)
+    }
+
+    /// Announces that user code has ended in `outcome`.
+    pub(crate) fn announce_attempt_end(&self, attempt: Option<AttemptInfo>, outcome: &Outcome) {
+        if let Some(attempt) = attempt {
+            let attempt = attempt.ended(self.now(), outcome);
+            self.run().plugins().each(|plugin| plugin.attempt_ended(&attempt));
+        }
     }
 
     /// Ends the execution in an error that user code can't catch, and never returns.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     environment::Environment,
-    protocol::{InvocationInput, InvocationOutput},
+    protocol::{ErrorObject, InvocationInput, InvocationOutput},
     service::BoxFuture,
 };
 
@@ -29,9 +29,30 @@ pub trait Workflow: Send + Sync {
 pub type SharedWorkflow = Arc<dyn Workflow>;
 
 /// An invocation ended without an outcome; the service starts another one.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("invocation ended without an outcome: {message}")]
-pub struct InvocationError {
-    /// Why.
-    pub message: String,
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invocation ended without an outcome: {0}")]
+pub struct InvocationError(ErrorObject);
+
+impl InvocationError {
+    /// An error of type `InvocationError`.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::of_kind("InvocationError", message)
+    }
+
+    /// An error of another type, such as `Runtime.ExitError` for a process that died.
+    pub fn of_kind(error_type: impl Into<String>, message: impl Into<String>) -> Self {
+        Self(ErrorObject::new(error_type, message))
+    }
+
+    /// What the history shows of it.
+    #[must_use]
+    pub const fn error(&self) -> &ErrorObject {
+        &self.0
+    }
+}
+
+impl From<ErrorObject> for InvocationError {
+    fn from(error: ErrorObject) -> Self {
+        Self(error)
+    }
 }

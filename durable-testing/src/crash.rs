@@ -49,9 +49,12 @@ use crate::{
 pub struct CrashEverywhere<Arguments, F: Root<Arguments>> {
     function: F,
     input: Box<dyn Fn() -> F::Input>,
-    world: Option<Box<dyn Fn(World) -> BoxFuture<'static, ()>>>,
-    prepare: Option<Box<dyn Fn(&TestEngine)>>,
+    world: Option<Outside>,
+    prepare: Option<Prepare>,
 }
+
+type Prepare = Box<dyn Fn(&TestEngine)>;
+type Outside = Box<dyn Fn(World) -> BoxFuture<'static, ()>>;
 
 impl<Arguments, F: Root<Arguments>> Debug for CrashEverywhere<Arguments, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

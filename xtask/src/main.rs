@@ -12,7 +12,11 @@ mod test;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Checks, benches and long campaigns of this workspace")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Checks, benches and long campaigns of this workspace"
+)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,

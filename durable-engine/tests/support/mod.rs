@@ -186,7 +186,7 @@ impl Invocation {
 }
 
 pub fn ended(error: ServiceError) -> InvocationError {
-    InvocationError { message: error.to_string() }
+    InvocationError::new(error.to_string())
 }
 
 pub fn update(id: &str, kind: OperationType, action: OperationAction) -> OperationUpdate {

@@ -44,6 +44,11 @@ impl History {
         self.operations.iter().all(|operation| operation.operation_type == OperationType::Execution)
     }
 
+    /// How many operations are known.
+    pub(crate) fn len(&self) -> usize {
+        self.operations.len()
+    }
+
     pub(crate) fn get(&self, id: &OperationId) -> Option<&Operation> {
         self.positions.get(id).and_then(|position| self.operations.get(*position))
     }

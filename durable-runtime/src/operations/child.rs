@@ -138,8 +138,13 @@ async fn run_child<K: Codec<F::Output>, F: Future>(cx: Cx, identity: Identity, b
     if let Some(recorded) = record.recorded().await {
         return recorded;
     }
+    let running = cx.announce_attempt(&identity, None, record.begun);
     let output = cx.child(&identity.id).scope(body).await;
-    record.close(K::encode(&output)).await
+    let outcome = K::encode(&output);
+    if let Ok(outcome) = &outcome {
+        cx.announce_attempt_end(running, outcome);
+    }
+    record.close(outcome).await
 }
 
 /// What is known of a context before its body runs.
@@ -177,6 +182,8 @@ pub(crate) struct ContextRecord<'a, R> {
     cx: &'a Cx,
     identity: &'a Identity,
     state: ContextState,
+    /// Whether it was begun by an earlier invocation.
+    begun: bool,
     read: fn(&Outcome) -> Result<R, SerdesError>,
 }
 
@@ -186,7 +193,8 @@ impl<'a, R> ContextRecord<'a, R> {
         identity: &'a Identity,
         read: fn(&Outcome) -> Result<R, SerdesError>,
     ) -> Self {
-        Self { state: open_context(cx, identity), cx, identity, read }
+        let begun = cx.recorded(&identity.id, |operation| operation.is_some());
+        Self { state: open_context(cx, identity), begun, cx, identity, read }
     }
 
     /// The recorded value, if the context has ended with one.

@@ -203,13 +203,16 @@ where
                 Err(error) => machine.unusable(error).await,
             },
         };
+        let running = machine.cx.announce_attempt(&machine.identity, Some(attempt), false);
         let outcome = match machine.run(attempt, body.attempt(true)).await {
             Ok(Ok(Condition::Met(state))) => {
                 Json::serialize(&state).map(|text| Outcome::Succeeded(Some(text.into())))
             }
             Ok(Ok(Condition::NotYet(state))) => match (Json::serialize(&state), machine.delay(&state, attempt)) {
                 (Ok(text), Some(seconds)) => {
-                    machine.again(text.into(), seconds).await;
+                    let state = Payload::from(text);
+                    machine.cx.announce_attempt_end(running, &Outcome::Succeeded(Some(state.clone())));
+                    machine.again(state, seconds).await;
                     continue;
                 }
                 (Ok(_), None) => encode_error(&E::from(machine.exhausted(attempt))).map(Outcome::Failed),
@@ -223,6 +226,7 @@ where
         };
         match outcome {
             Ok(outcome) => {
+                machine.cx.announce_attempt_end(running, &outcome);
                 if let Err(error) = settle_step(&machine.cx, &machine.identity, &outcome) {
                     machine.cx.fail(error).await;
                 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     codec::Outcome,
     core::{Fatal, identity::Namespace},
+    plugin::AttemptInfo,
     operations::{
         child::{ContextState, open_context},
         settle::settle_context,
@@ -271,6 +272,8 @@ struct RunningBranch<Fut> {
     record_end: bool,
     future: Pin<Box<Fut>>,
     task: Arc<Task>,
+    /// What plugins were told of its body.
+    attempt: Option<AttemptInfo>,
     _registered: Registered,
 }
 
@@ -406,17 +409,20 @@ where
             return;
         }
         let id = self.branch_id(namespace, index);
-        let (identity, record_end, parent) = if self.plan.flat {
-            (None, false, self.identity.id.clone())
+        let (identity, record_end, parent, attempt) = if self.plan.flat {
+            (None, false, self.identity.id.clone(), None)
         } else {
             let name = self.plan.name(index);
             let sub_type = self.plan.branch_sub_type;
             let identity = self.inner.claim_id(id.clone(), OperationType::Context, sub_type, name);
-            match open_context(&self.inner, &identity) {
+            let begun = self.inner.recorded(&id, |operation| operation.is_some());
+            let record_end = match open_context(&self.inner, &identity) {
                 ContextState::Ended(outcome) => return self.end(index, outcome),
-                ContextState::Rebuild(_) => (Some(identity), false, id.clone()),
-                ContextState::Open => (Some(identity), true, id.clone()),
-            }
+                ContextState::Rebuild(_) => false,
+                ContextState::Open => true,
+            };
+            let attempt = self.inner.announce_attempt(&identity, None, begun);
+            (Some(identity), record_end, id.clone(), attempt)
         };
         let task = Task::branch(Arc::clone(&self.ready), index);
         let run = Arc::clone(self.cx.run());
@@ -424,7 +430,7 @@ where
         let cx = self.inner.concurrent(Arc::clone(&task), &id, parent);
         let future = Box::pin((self.begin)(index, cx.clone()));
         let registered = Registered { run, ticket };
-        let branch = RunningBranch { cx, identity, record_end, future, task, _registered: registered };
+        let branch = RunningBranch { cx, identity, record_end, future, task, attempt, _registered: registered };
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = Slot::Running(Box::new(branch));
         }
@@ -439,6 +445,7 @@ where
         let Poll::Ready(ended) = branch.future.as_mut().poll(&mut Context::from_waker(&waker)) else { return };
         match ended {
             Ok(outcome) => {
+                branch.cx.announce_attempt_end(branch.attempt.take(), &outcome);
                 if let (Some(identity), true) = (&branch.identity, branch.record_end) {
                     settle_context(&branch.cx, identity, &outcome, || Payload::from(""));
                 }

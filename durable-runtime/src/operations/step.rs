@@ -21,6 +21,7 @@ use crate::{
     core::{identity::unit_interval, outbox::Urgency},
     error::{Interrupted, Interruption},
     operation::{DurableOperation, only_inside},
+    plugin::AttemptInfo,
     operations::{
         attempt::{Attempt, current_step},
         settle::{fit_error, outcome_of, settle_step},
@@ -289,7 +290,7 @@ impl<B: StepBody> DurableOperation for Step<B> {
             Cow::Owned(name) => CompactString::from(name),
         };
         let identity = cx.claim(OperationType::Step, sub_type::STEP, Some(name));
-        perform(StepMachine { cx, identity, options, attempt: 1 }, body)
+        perform(StepMachine { cx, identity, options, attempt: 1, running: None }, body)
     }
 }
 only_inside!([B: StepBody] Step<B>, B::Output);
@@ -340,6 +341,8 @@ struct StepMachine {
     identity: Identity,
     options: StepOptions,
     attempt: u32,
+    /// What plugins were told of the running attempt.
+    running: Option<AttemptInfo>,
 }
 
 impl StepMachine {
@@ -387,7 +390,8 @@ impl StepMachine {
         Next::Run { last: self.attempt >= self.options.policy().max_attempts }
     }
 
-    fn begin<F: Future>(&self, body: F) -> Attempt<F> {
+    fn begin<F: Future>(&mut self, body: F) -> Attempt<F> {
+        self.running = self.cx.announce_attempt(&self.identity, Some(self.attempt), false);
         Attempt::begin(&self.cx, &self.identity, self.attempt, self.options.timeout, body)
     }
 
@@ -397,7 +401,8 @@ impl StepMachine {
     }
 
     /// Records the end of an attempt; gives the outcome when it is the step's, or waits for the retry.
-    async fn settle(&self, outcome: Outcome) -> Option<Outcome> {
+    async fn settle(&mut self, outcome: Outcome) -> Option<Outcome> {
+        self.cx.announce_attempt_end(self.running.take(), &outcome);
         if let Outcome::Failed(error) = &outcome {
             let random = unit_interval(&self.cx.run().arn, &self.identity.id, u64::from(self.attempt));
             if let Some(delay) = self.options.policy().next_delay(error, self.attempt, random) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
 use tantivy::schema::{
-    Field, IndexRecordOption, STORED, STRING, Schema, TantivyDocument, TextFieldIndexing, TextOptions, Value,
+    FAST, Field, IndexRecordOption, STORED, STRING, Schema, TantivyDocument, TextFieldIndexing, TextOptions, Value,
 };
 use tantivy::{DocAddress, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError};
 use uuid::Uuid;
@@ -21,8 +21,11 @@ use super::results::{DocumentKind, Finding};
 use super::terms;
 
 /// Part of the directory's name: an index made by other rules is made again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const TOKENIZER: &str = "english";
+/// The position of a passage in the corpus, by path and line. Passages are indexed on several threads, so the
+/// index's own order is another one each time it is made.
+pub(super) const PLACE: &str = "place";
 const MEMORY_PER_THREAD: usize = 48 * 1024 * 1024;
 
 /// An open index. Cheap to share, never changed.
@@ -46,6 +49,7 @@ pub(super) struct Fields {
     file: Field,
     line_start: Field,
     line_end: Field,
+    place: Field,
 }
 
 impl CorpusIndex {
@@ -132,6 +136,7 @@ impl Fields {
         schema.add_text_field("file", STORED);
         schema.add_u64_field("line_start", STORED);
         schema.add_u64_field("line_end", STORED);
+        schema.add_u64_field(PLACE, FAST);
         schema.build()
     }
 
@@ -145,10 +150,11 @@ impl Fields {
             file: schema.get_field("file")?,
             line_start: schema.get_field("line_start")?,
             line_end: schema.get_field("line_end")?,
+            place: schema.get_field(PLACE)?,
         })
     }
 
-    fn document(self, file: &SourceFile, passage: Passage) -> TantivyDocument {
+    fn document(self, file: &SourceFile, passage: Passage, place: u64) -> TantivyDocument {
         let mut document = TantivyDocument::new();
         document.add_text(self.title, passage.title);
         document.add_text(self.body, passage.text);
@@ -158,6 +164,7 @@ impl Fields {
         document.add_text(self.file, &file.path);
         document.add_u64(self.line_start, passage.line_start);
         document.add_u64(self.line_end, passage.line_end);
+        document.add_u64(self.place, place);
         document
     }
 }
@@ -185,15 +192,18 @@ fn build(corpus: &Corpus, path: &Path, progress: &Progress) -> Result<(), Stoppe
     progress.begin("indexing documents", corpus.files.len() as u64);
     let next = AtomicUsize::new(0);
     let read_files = || -> Result<(), Stopped> {
-        while let Some(file) = corpus.files.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = corpus.files.get(number) else { return Ok(()) };
             if let Some(text) = file.read(&corpus.root) {
-                for passage in corpus::passages(file.kind, file.name(), &text) {
-                    writer.add_document(fields.document(file, passage)).map_err(unusable)?;
+                // Files are sorted by path, the passages of a file by line.
+                let first = (number as u64) << 32;
+                for (place, passage) in (first..).zip(corpus::passages(file.kind, file.name(), &text)) {
+                    writer.add_document(fields.document(file, passage, place)).map_err(unusable)?;
                 }
             }
             progress.advance()?;
         }
-        Ok(())
     };
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..threads).map(|_| scope.spawn(read_files)).collect();

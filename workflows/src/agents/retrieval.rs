@@ -1,13 +1,14 @@
 //! What the index is asked for a topic, and how the answers become one ranking.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocAddress, Term};
+use tantivy::{DocAddress, DocId, Score, SegmentReader, Term};
 
-use super::index::{CorpusIndex, package_name, unusable};
+use super::index::{CorpusIndex, PLACE, package_name, unusable};
 use super::outcome::Stopped;
 use super::results::{DocumentKind, Finding, SourceUse};
 use super::terms::{self, Word};
@@ -20,6 +21,8 @@ const FUSION: f64 = 60.0;
 /// Feedback: how many of the first passages are looked at, and how many of their terms are tried.
 const FEEDBACK_PASSAGES: usize = 10;
 const FEEDBACK_TERMS: usize = 6;
+/// Scores closer than one such part are equal: the same terms added up in another order differ in the last bits.
+const SCORE_PARTS: f64 = 10_000.0;
 
 /// How much is looked for, by depth.
 pub(super) fn passages_wanted(depth: Depth) -> usize {
@@ -191,6 +194,7 @@ struct Ranking {
 
 #[derive(Default, Clone)]
 struct Candidate {
+    place: u64,
     fused: f64,
     best_share: f64,
     query: usize,
@@ -203,11 +207,18 @@ impl Ranking {
         }
         let number = self.queries.len();
         self.queries.push(question.label);
-        let top = TopDocs::with_limit(limit).order_by_score();
+        let top = TopDocs::with_limit(limit).tweak_score(|segment: &SegmentReader| {
+            let places = segment.fast_fields().u64(PLACE).map(|column| column.first_or_default_col(0)).ok();
+            move |document: DocId, score: Score| {
+                let place = places.as_ref().map_or(0, |places| places.get_val(document));
+                ((f64::from(score) * SCORE_PARTS).round() as u64, Reverse(place))
+            }
+        });
         let hits = index.searcher.search(&question.query, &top).map_err(unusable)?;
-        for (rank, (_, address)) in hits.into_iter().enumerate() {
+        for (rank, ((_, Reverse(place)), address)) in hits.into_iter().enumerate() {
             let share = question.weight / (FUSION + rank as f64);
             let candidate = self.candidates.entry(address).or_default();
+            candidate.place = place;
             candidate.fused += share;
             if share > candidate.best_share {
                 candidate.best_share = share;
@@ -217,11 +228,11 @@ impl Ranking {
         Ok(())
     }
 
-    /// Candidates, best first; equal ones in the order of the index, so that a run can be repeated.
+    /// Candidates, best first; equal ones by path and line, so that a run can be repeated on another index.
     fn ordered(&self) -> Vec<(DocAddress, Candidate)> {
         let mut ordered: Vec<_> = self.candidates.iter().map(|(at, it)| (*at, it.clone())).collect();
-        ordered.sort_by(|(left_at, left), (right_at, right)| {
-            right.fused.total_cmp(&left.fused).then(left_at.cmp(right_at))
+        ordered.sort_by(|(_, left), (_, right)| {
+            right.fused.total_cmp(&left.fused).then(left.place.cmp(&right.place))
         });
         ordered
     }
