@@ -112,13 +112,11 @@ pub(crate) fn decode_value<T, S: Serdes<T>>(payload: Option<&Payload>) -> Result
 
 /// `ErrorType` is the type's name, `ErrorMessage` its `Display`, `ErrorData` its serde value.
 pub(crate) fn encode_error<E: DurableError>(error: &E) -> Result<ErrorObject, SerdesError> {
-    let data = serde_json::to_string(error).map_err(|cause| {
-        SerdesError(format!("the error `{error}` can't be written as JSON: {cause}"))
-    })?;
+    let data = serde_json::to_string(error)
+        .map_err(|cause| SerdesError(format!("the error `{error}` can't be written as JSON: {cause}")))?;
     let kind = match error.serialize(ContainerName) {
-        Err(Named(Some(Error::SERDE_NAME))) => {
-            serde_json::from_str::<Error>(&data).map_or_else(|_| "Error".to_owned(), |any| any.kind().to_owned())
-        }
+        Err(Named(Some(Error::SERDE_NAME))) => serde_json::from_str::<Error>(&data)
+            .map_or_else(|_| "Error".to_owned(), |any| any.kind().to_owned()),
         Err(Named(Some(name))) => name.to_owned(),
         Ok(()) | Err(Named(None)) => short_type_name::<E>(),
     };
@@ -340,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_record_of_another_type_names_both_sides() {
-        let error = Plain::<Json>::decode(&Outcome::Succeeded(Some("\"a\"".into()))).map(|_: u32| ()).unwrap_err();
+        let error =
+            Plain::<Json>::decode(&Outcome::Succeeded(Some("\"a\"".into()))).map(|_: u32| ()).unwrap_err();
         assert!(error.0.contains("`\"a\"`") && error.0.contains("`u32`"), "{error}");
     }
 }

@@ -27,6 +27,10 @@
 #[allow(unused_extern_crates, reason = "the doc examples and the macros name this crate by its own name")]
 extern crate self as durable_runtime;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+mod announce;
 mod codec;
 mod core;
 mod driver;
@@ -40,9 +44,6 @@ mod operation;
 mod operations;
 pub mod plugin;
 pub mod prelude;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 pub mod protocol;
 mod retry;
 mod root;

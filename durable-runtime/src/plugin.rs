@@ -16,7 +16,8 @@ use crate::{
     codec::Outcome,
     operations::attempt::panic_message,
     protocol::{
-        ErrorObject, Operation, OperationId, OperationStatus, OperationType, OperationUpdate, Payload, Timestamp,
+        ErrorObject, Operation, OperationId, OperationStatus, OperationType, OperationUpdate, Payload,
+        Timestamp,
     },
 };
 

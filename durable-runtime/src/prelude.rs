@@ -2,7 +2,7 @@
 
 pub use crate::{
     Batch, CallbackError, CallbackId, Condition, ConditionExhausted, Error, Interrupted, InvokeError,
-    InvokeOn as _, Jitter, RetryPolicy, Timestamp, callback, current_step, durable_execution, durable_step, execution_arn,
-    invoke, is_replaying, join, map, nondeterministic, now, parallel, race, random, select_ok, step,
-    step_attempt, try_join, uuid, wait, wait_for_condition, wait_until,
+    InvokeOn as _, Jitter, RetryPolicy, Timestamp, callback, current_step, durable_execution, durable_step,
+    execution_arn, invoke, is_replaying, join, map, nondeterministic, now, parallel, race, random, select_ok,
+    step, step_attempt, try_join, uuid, wait, wait_for_condition, wait_until,
 };

@@ -7,8 +7,8 @@ pub use crate::{
         child::{Body, Execution, ExecutionBody, body},
         parallel::{Branch, branch, join, race, select_ok, try_join},
         step::{
-            HasMeta, Meta, Step, StepBody, StepOptions, inline_step, inline_step_interruptible, interruptible,
-            once, repeat,
+            HasMeta, Meta, Step, StepBody, StepOptions, inline_step, inline_step_interruptible,
+            interruptible, once, repeat,
         },
     },
     protocol::ErrorObject,

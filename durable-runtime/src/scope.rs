@@ -18,7 +18,6 @@ use compact_str::CompactString;
 use rustc_hash::FxHashSet;
 
 use crate::{
-    codec::Outcome,
     core::{
         Core, Fatal,
         identity::Namespace,
@@ -26,10 +25,10 @@ use crate::{
         outbox::{Sequence, Urgency},
     },
     environment::{Clock, Options},
-    plugin::{AttemptInfo, OperationInfo, Plugins},
+    plugin::{OperationInfo, Plugins},
     protocol::{
-        ErrorObject, Operation, OperationAction, OperationId, OperationStatus, OperationType, OperationUpdate,
-        Timestamp, limits,
+        ErrorObject, Operation, OperationAction, OperationId, OperationType, OperationUpdate, Timestamp,
+        limits,
     },
     sync::lock,
     task::Task,
@@ -43,7 +42,7 @@ pub(crate) struct Run {
     pub(crate) arn: Arc<str>,
     pub(crate) root_task: Arc<Task>,
     /// What the service changed since the previous invocation; only kept when somebody watches.
-    updated: FxHashSet<OperationId>,
+    pub(crate) updated: FxHashSet<OperationId>,
 }
 
 impl Run {
@@ -60,17 +59,6 @@ impl Run {
 
     pub(crate) fn plugins(&self) -> &Plugins {
         &self.options.plugins
-    }
-
-    /// Announces an operation whose record was met on replay.
-    fn announce_recorded(&self, operation: &OperationInfo) {
-        let ended = operation.status.is_some_and(OperationStatus::is_terminal);
-        if !ended {
-            self.plugins().each(|plugin| plugin.operation_started(operation));
-        } else if self.updated.contains(&operation.id) {
-            // It ended between two invocations, so nobody has announced that yet.
-            self.plugins().each(|plugin| plugin.operation_ended(operation));
-        }
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
@@ -175,7 +163,8 @@ impl Cx {
     #[doc(hidden)]
     #[must_use]
     pub fn current() -> Self {
-        Self::try_current().expect("generated code runs only inside an execution's poll, which sets the context")
+        Self::try_current()
+            .expect("generated code runs only inside an execution's poll, which sets the context")
     }
 
     /// The context inside operation `owner`, on the same branch.
@@ -247,8 +236,7 @@ impl Cx {
             }
             let same_sub_type = recorded.sub_type.as_deref().is_none_or(|recorded| recorded == sub_type);
             if recorded.operation_type != operation_type || !same_sub_type {
-                let error =
-                    mismatch::different(recorded, operation_type, sub_type, identity.name.as_deref());
+                let error = mismatch::different(recorded, operation_type, sub_type, identity.name.as_deref());
                 drop(core);
                 self.run().fail(Fatal::Diverged(error));
                 return identity;
@@ -277,10 +265,11 @@ impl Cx {
             // Nothing after a fatal condition is recorded, and nothing may wait for it successfully.
             return Sequence::MAX;
         }
-        let announced = (update.action == OperationAction::Start && !self.run().plugins().is_empty()).then(|| {
-            let is_replay = core.history.contains(&update.id);
-            OperationInfo::of_start(&update, is_replay, Arc::clone(&self.run().arn))
-        });
+        let announced =
+            (update.action == OperationAction::Start && !self.run().plugins().is_empty()).then(|| {
+                let is_replay = core.history.contains(&update.id);
+                OperationInfo::of_start(&update, is_replay, Arc::clone(&self.run().arn))
+            });
         let sequence = core.outbox.push(update, urgency);
         drop(core);
         if let Some(operation) = announced {
@@ -324,44 +313,6 @@ impl Cx {
         })
         .await;
         self.durable(barrier).await;
-    }
-
-    /// Announces that user code of this operation begins; gives what its end is announced with.
-    pub(crate) fn announce_attempt(
-        &self,
-        identity: &Identity,
-        attempt: Option<u32>,
-        is_replaying_children: bool,
-    ) -> Option<AttemptInfo> {
-        let run = self.run();
-        if run.plugins().is_empty() {
-            return None;
-        }
-        let is_replay = run.core().history.contains(&identity.id);
-        let operation = OperationInfo::of_start(
-            &identity.update(OperationAction::Start),
-            is_replay,
-            Arc::clone(&run.arn),
-        );
-        let attempt = AttemptInfo {
-            operation,
-            attempt,
-            started_at: self.now(),
-            ended_at: None,
-            succeeded: None,
-            error: None,
-            is_replaying_children,
-        };
-        run.plugins().each(|plugin| plugin.attempt_started(&attempt));
-        Some(attempt)
-    }
-
-    /// Announces that user code has ended in `outcome`.
-    pub(crate) fn announce_attempt_end(&self, attempt: Option<AttemptInfo>, outcome: &Outcome) {
-        if let Some(attempt) = attempt {
-            let attempt = attempt.ended(self.now(), outcome);
-            self.run().plugins().each(|plugin| plugin.attempt_ended(&attempt));
-        }
     }
 
     /// Ends the execution in an error that user code can't catch, and never returns.

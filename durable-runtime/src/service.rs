@@ -14,8 +14,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait DurableService: Send + Sync {
     /// Makes a batch of updates durable (`CheckpointDurableExecution`). Answers only after the commit.
     /// No updates at all asks for a refresh: what changed since the last call.
-    fn checkpoint(&self, request: CheckpointRequest)
-    -> BoxFuture<'_, Result<CheckpointResponse, ServiceError>>;
+    fn checkpoint(
+        &self,
+        request: CheckpointRequest,
+    ) -> BoxFuture<'_, Result<CheckpointResponse, ServiceError>>;
 
     /// Reads a page of the state (`GetDurableExecutionState`). Does not consume the token.
     fn execution_state(&self, request: StateRequest) -> BoxFuture<'_, Result<ExecutionState, ServiceError>>;

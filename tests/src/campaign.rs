@@ -36,6 +36,17 @@ pub struct Survived {
     pub crashes: usize,
     /// The effects that steps had again although they had been finished when the process died.
     pub repeated: Vec<String>,
+    /// Everything that was [noted](journal::note), in all lives.
+    pub entries: Vec<Entry>,
+}
+
+impl Survived {
+    /// The steps that noted `label`, each as often as it did.
+    #[must_use]
+    pub fn steps_noting(&self, label: &str) -> Vec<OperationId> {
+        let noting = self.entries.iter().filter(|entry| entry.label == label);
+        noting.filter_map(|entry| entry.step.clone()).collect()
+    }
 }
 
 /// Runs `function` and kills the process at each of `boundaries`, counted over all its lives.
@@ -83,6 +94,7 @@ where
                 .iter()
                 .flat_map(|(finished, before)| repeated(&entries, finished, *before))
                 .collect(),
+            entries,
         }
     })
 }

@@ -1,6 +1,6 @@
 //! Configuration from the environment; everything that is wrong with it is reported at once.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use crate::callback::Authentication;
 
@@ -9,6 +9,8 @@ use crate::callback::Authentication;
 pub struct Config {
     /// How long a reviewer has.
     pub approval_timeout: Duration,
+    /// How long an agent may stay silent; by default as long as its time limit allows.
+    pub heartbeat_timeout: Option<Duration>,
     /// Where notifications are posted besides the log.
     pub webhook: Option<String>,
     /// What senders of callbacks have to prove.
@@ -23,6 +25,8 @@ pub struct ConfigError(pub Vec<String>);
 const HOUR: u64 = 60 * 60;
 /// A callback may stay open for a year; the execution that waits for it, too.
 const LONGEST_APPROVAL_HOURS: u64 = 8_760;
+/// The embedded agents send one every 20 seconds; more than the longest phase would change nothing.
+const HEARTBEAT_SECONDS: RangeInclusive<u64> = 60..=14_400;
 
 impl Config {
     /// Reads the process's environment.
@@ -43,18 +47,17 @@ impl Config {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let mut problems = Vec::new();
 
-        let hours = match variable("APPROVAL_TIMEOUT_HOURS") {
-            None => 24,
-            Some(text) => match text.trim().parse() {
-                Ok(hours @ 1..=LONGEST_APPROVAL_HOURS) => hours,
-                _ => {
-                    problems.push(format!(
-                        "APPROVAL_TIMEOUT_HOURS: expected a whole number from 1 to {LONGEST_APPROVAL_HOURS}, got `{text}`"
-                    ));
-                    24
-                }
-            },
+        let mut number = |name: &str, range: RangeInclusive<u64>| {
+            let text = variable(name)?;
+            let number = text.trim().parse().ok().filter(|number| range.contains(number));
+            if number.is_none() {
+                let (from, to) = (range.start(), range.end());
+                problems.push(format!("{name}: expected a whole number from {from} to {to}, got `{text}`"));
+            }
+            number
         };
+        let hours = number("APPROVAL_TIMEOUT_HOURS", 1..=LONGEST_APPROVAL_HOURS).unwrap_or(24);
+        let heartbeat = number("AGENT_HEARTBEAT_TIMEOUT_SECONDS", HEARTBEAT_SECONDS);
         let webhook = variable("APPROVAL_WEBHOOK_URL");
         if let Some(url) = &webhook
             && !reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.has_host())
@@ -79,6 +82,7 @@ impl Config {
         }
         Ok(Self {
             approval_timeout: Duration::from_secs(hours * HOUR),
+            heartbeat_timeout: heartbeat.map(Duration::from_secs),
             webhook,
             authentication: Authentication { api_key, hmac_secret, embedded_key: None },
         })
@@ -106,14 +110,20 @@ mod tests {
     fn all_problems_are_reported_together() {
         let error = read(&[
             ("APPROVAL_TIMEOUT_HOURS", "soon"),
+            ("AGENT_HEARTBEAT_TIMEOUT_SECONDS", "59"),
             ("APPROVAL_WEBHOOK_URL", "ftp://x"),
             ("CALLBACK_API_KEY", "short"),
             ("CALLBACK_HMAC_SECRET", "short"),
         ])
         .unwrap_err();
         let names: Vec<_> = error.0.iter().map(|problem| problem.split(':').next().unwrap()).collect();
-        let expected =
-            ["APPROVAL_TIMEOUT_HOURS", "APPROVAL_WEBHOOK_URL", "CALLBACK_API_KEY", "CALLBACK_HMAC_SECRET"];
+        let expected = [
+            "APPROVAL_TIMEOUT_HOURS",
+            "AGENT_HEARTBEAT_TIMEOUT_SECONDS",
+            "APPROVAL_WEBHOOK_URL",
+            "CALLBACK_API_KEY",
+            "CALLBACK_HMAC_SECRET",
+        ];
         assert_eq!(names, expected);
         assert!(!error.to_string().contains("`short`"), "secrets are not repeated");
     }

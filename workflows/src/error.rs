@@ -1,6 +1,6 @@
 //! The one hierarchy of errors, which survives replay with its types.
 
-use durable_runtime::prelude::*;
+use durable_runtime::{Interruption, prelude::*};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -102,9 +102,20 @@ impl From<StoreError> for WorkflowError {
 }
 
 impl From<Interrupted> for WorkflowError {
-    /// A step that ran into its time limit.
+    /// An attempt that ended without an answer is the fault of whoever it waited for.
     fn from(interrupted: Interrupted) -> Self {
-        Self::State { message: interrupted.to_string(), retryable: true }
+        let message = sanitised(&interrupted.to_string());
+        let retryable = true;
+        if let Interruption::TimedOut { milliseconds } = interrupted.reason {
+            if let Some(phase) = Phase::ALL.into_iter().find(|it| it.dispatch_name() == interrupted.step) {
+                let message = format!("it did not accept the task within {} s", milliseconds / 1000);
+                return Self::AgentInvocation { phase, message, retryable };
+            }
+            if Phase::ALL.into_iter().any(|phase| phase.fetch_name() == interrupted.step) {
+                return Self::ArtifactStorage { message, retryable };
+            }
+        }
+        Self::State { message, retryable }
     }
 }
 
@@ -177,6 +188,26 @@ mod tests {
             let json = serde_json::to_string(&error).unwrap();
             assert_eq!(serde_json::from_str::<WorkflowError>(&json).unwrap(), error, "{json}");
         }
+    }
+
+    #[test]
+    fn an_attempt_that_ran_out_of_time_blames_whom_it_waited_for() {
+        let error = |step: &str, reason: Interruption| {
+            let error = WorkflowError::from(Interrupted { step: step.to_owned(), attempt: 2, reason });
+            assert!(error.is_retryable());
+            (error.kind(), error.to_string())
+        };
+        let late = Interruption::TimedOut { milliseconds: 120_000 };
+        assert_eq!(
+            error("writing_phase_dispatch", late.clone()),
+            ("agent_invocation", "the writer failed: it did not accept the task within 120 s".to_owned()),
+        );
+        assert_eq!(error("research_phase_fetch_artifact", late.clone()).0, "artifact_storage");
+        assert_eq!(error("finalize_workflow", late).0, "workflow_state");
+        let panicked = Interruption::Panicked { message: "token=abc at /home/me/x.rs".to_owned() };
+        let (kind, message) = error("writing_phase_dispatch", panicked);
+        assert_eq!(kind, "workflow_state");
+        assert!(message.ends_with("it panicked: token=[redacted] at [path]"), "{message}");
     }
 
     #[test]

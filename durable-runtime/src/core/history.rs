@@ -149,8 +149,11 @@ mod tests {
 
     #[test]
     fn what_the_code_did_not_reach_is_found_in_order() {
-        let mut history =
-            History::load(vec![operation("a", None, DONE), operation("b", None, OPEN), operation("c", None, DONE)]);
+        let mut history = History::load(vec![
+            operation("a", None, DONE),
+            operation("b", None, OPEN),
+            operation("c", None, DONE),
+        ]);
         assert_eq!(unclaimed(&history), Some("a"));
         history.claim(&OperationId::new("a"));
         history.claim(&OperationId::new("c"));

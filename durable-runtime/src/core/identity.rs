@@ -125,7 +125,13 @@ mod tests {
         let mut root = Namespace::root();
         let first = root.next("Step", "a");
         let mut inner = Namespace::of(&first);
-        let all = [first, root.next("Step", "a"), root.next("Wait", "a"), root.next("Step", "b"), inner.next("Step", "a")];
+        let all = [
+            first,
+            root.next("Step", "a"),
+            root.next("Wait", "a"),
+            root.next("Step", "b"),
+            inner.next("Step", "a"),
+        ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
     }

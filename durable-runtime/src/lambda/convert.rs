@@ -37,16 +37,20 @@ fn update(update: OperationUpdate) -> Result<types::OperationUpdate, BuildError>
         .action(action(update.action))
         .set_payload(update.payload.map(|payload| payload.to_string()))
         .set_error(update.error.map(error_out))
-        .set_context_options(update.context_options.map(|options| {
-            types::ContextOptions::builder().replay_children(options.replay_children).build()
-        }))
+        .set_context_options(
+            update.context_options.map(|options| {
+                types::ContextOptions::builder().replay_children(options.replay_children).build()
+            }),
+        )
         .set_step_options(update.step_options.map(|options| {
             let delay = seconds(options.next_attempt_delay_seconds);
             types::StepOptions::builder().next_attempt_delay_seconds(delay).build()
         }))
-        .set_wait_options(update.wait_options.map(|options| {
-            types::WaitOptions::builder().wait_seconds(seconds(options.wait_seconds)).build()
-        }))
+        .set_wait_options(
+            update.wait_options.map(|options| {
+                types::WaitOptions::builder().wait_seconds(seconds(options.wait_seconds)).build()
+            }),
+        )
         .set_callback_options(update.callback_options.map(|options| {
             types::CallbackOptions::builder()
                 .set_timeout_seconds(options.timeout_seconds.map(seconds))

@@ -28,6 +28,7 @@ impl From<Box<RawValue>> for Event {
 /// The members without which an event is no durable invocation at all.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(dead_code, reason = "only their presence matters")]
 struct Mark {
     durable_execution_arn: IgnoredAny,
     checkpoint_token: IgnoredAny,
@@ -104,7 +105,9 @@ mod tests {
 
     #[test]
     fn an_event_that_is_no_durable_invocation_says_how_to_make_it_one() {
-        for event in [json!({ "order": 1 }), json!("text"), json!(null), json!({ "DurableExecutionArn": "arn" })] {
+        for event in
+            [json!({ "order": 1 }), json!("text"), json!(null), json!({ "DurableExecutionArn": "arn" })]
+        {
             let error = read(&event).unwrap_err();
             assert_eq!(error.kind(), "NotADurableInvocation");
             assert!(error.to_string().contains("DurableConfig"), "{error}");

@@ -205,9 +205,12 @@ mod tests {
     #[test]
     fn fields_of_spans_are_top_level_members_also_when_they_are_recorded_late() {
         let lines = logged(|| {
-            let span = tracing::info_span!("invocation", requestId = "r1", executionArn = tracing::field::Empty);
+            let span =
+                tracing::info_span!("invocation", requestId = "r1", executionArn = tracing::field::Empty);
             span.record("executionArn", "arn:1");
-            span.in_scope(|| tracing::info_span!("inner", order = 7).in_scope(|| tracing::warn!(ok = true, "late")));
+            span.in_scope(|| {
+                tracing::info_span!("inner", order = 7).in_scope(|| tracing::warn!(ok = true, "late"))
+            });
         });
         assert_eq!(lines.len(), 1);
         let line = &lines[0];
@@ -220,7 +223,8 @@ mod tests {
     #[test]
     fn no_field_replaces_a_member_that_lambda_reads() {
         let lines = logged(|| {
-            tracing::info_span!("outer", message = "of the span", level = 9).in_scope(|| tracing::info!(level = 3));
+            tracing::info_span!("outer", message = "of the span", level = 9)
+                .in_scope(|| tracing::info!(level = 3));
         });
         assert_eq!(lines[0]["level"], "INFO");
         assert_eq!(lines[0]["message"], Value::Null);

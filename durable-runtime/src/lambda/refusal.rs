@@ -47,10 +47,7 @@ fn of_answer(status: u16, code: String, message: &str) -> ServiceError {
     }
 }
 
-fn unanswered<E: std::error::Error + 'static>(
-    code: &str,
-    error: &SdkError<E, HttpResponse>,
-) -> ServiceError {
+fn unanswered<E: std::error::Error + 'static>(code: &str, error: &SdkError<E, HttpResponse>) -> ServiceError {
     ServiceError::transient(code, DisplayErrorContext(error).to_string())
 }
 
@@ -83,7 +80,10 @@ mod tests {
 
     #[test]
     fn what_would_be_refused_for_ever_fails_the_execution() {
-        assert_eq!(verdict(400, "InvalidParameterValueException", "Invalid parent operation id."), FailExecution);
+        assert_eq!(
+            verdict(400, "InvalidParameterValueException", "Invalid parent operation id."),
+            FailExecution
+        );
         assert_eq!(verdict(404, "ResourceNotFoundException", "gone"), FailExecution);
         assert_eq!(verdict(413, "RequestTooLargeException", "too large"), FailExecution);
         assert_eq!(verdict(418, "SomethingNewException", "never"), FailExecution);

@@ -6,9 +6,7 @@ use tokio::sync::OnceCell;
 use super::{client, convert, refusal};
 use crate::{
     protocol::ExecutionState,
-    service::{
-        BoxFuture, CheckpointRequest, CheckpointResponse, DurableService, ServiceError, StateRequest,
-    },
+    service::{BoxFuture, CheckpointRequest, CheckpointResponse, DurableService, ServiceError, StateRequest},
 };
 
 /// Operations in a page of the state: the most that the service gives.

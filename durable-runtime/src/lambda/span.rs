@@ -2,10 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use lambda_runtime::{
-    Error, LambdaInvocation, Service,
-    tower::Layer,
-};
+use lambda_runtime::{Error, LambdaInvocation, Service, tower::Layer};
 use tracing::{Instrument as _, Span, field::Empty, info_span, instrument::Instrumented};
 
 /// Wraps the whole handling of an invocation, what the Lambda runtime itself logs included. The ARN is recorded once

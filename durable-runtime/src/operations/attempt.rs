@@ -115,8 +115,7 @@ impl<F: Future> Attempt<F> {
     ) -> Self {
         let run = cx.run();
         let name = identity.name.clone().unwrap_or_default();
-        let step_waker =
-            Arc::new(StepWaker { task: Arc::clone(cx.task()), armed: AtomicBool::new(true) });
+        let step_waker = Arc::new(StepWaker { task: Arc::clone(cx.task()), armed: AtomicBool::new(true) });
         Self {
             body: Box::pin(body),
             limit: timeout.map(|limit| (limit, run.clock.sleep_until(cx.now().after(limit)))),

@@ -13,8 +13,8 @@ use crate::{
     operation::{DurableOperation, only_inside},
     operations::child::{ContextRecord, claim_context},
     protocol::{
-        CallbackOptions, ErrorObject, Operation, OperationAction, OperationId, OperationStatus, OperationType,
-        Payload, sub_type,
+        CallbackOptions, ErrorObject, Operation, OperationAction, OperationId, OperationStatus,
+        OperationType, Payload, sub_type,
     },
     retry::seconds_ceil,
     scope::{Cx, Identity},
@@ -239,7 +239,8 @@ async fn result<T: CallbackValue<S>, S: 'static>(
     id: &OperationId,
     name: &str,
 ) -> Result<T, CallbackError> {
-    let payload = cx.until(id, |operation| operation.and_then(|operation| delivered(operation, name))).await?;
+    let payload =
+        cx.until(id, |operation| operation.and_then(|operation| delivered(operation, name))).await?;
     match T::read(payload.as_ref()) {
         Ok(value) => Ok(value),
         Err(error) => {
@@ -323,7 +324,8 @@ where
         let submission = cx.enter(|| submitter(id).start(cx.clone()));
         submission.await?;
         let name = &settings.name;
-        let sent = cx.until(&inner.id, |operation| operation.and_then(|operation| delivered(operation, name)));
+        let sent =
+            cx.until(&inner.id, |operation| operation.and_then(|operation| delivered(operation, name)));
         Ok(sent.await?)
     };
     // The context records the payload as it was sent, so that the value is read from the same text on the

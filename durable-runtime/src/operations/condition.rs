@@ -208,16 +208,18 @@ where
             Ok(Ok(Condition::Met(state))) => {
                 Json::serialize(&state).map(|text| Outcome::Succeeded(Some(text.into())))
             }
-            Ok(Ok(Condition::NotYet(state))) => match (Json::serialize(&state), machine.delay(&state, attempt)) {
-                (Ok(text), Some(seconds)) => {
-                    let state = Payload::from(text);
-                    machine.cx.announce_attempt_end(running, &Outcome::Succeeded(Some(state.clone())));
-                    machine.again(state, seconds).await;
-                    continue;
+            Ok(Ok(Condition::NotYet(state))) => {
+                match (Json::serialize(&state), machine.delay(&state, attempt)) {
+                    (Ok(text), Some(seconds)) => {
+                        let state = Payload::from(text);
+                        machine.cx.announce_attempt_end(running, &Outcome::Succeeded(Some(state.clone())));
+                        machine.again(state, seconds).await;
+                        continue;
+                    }
+                    (Ok(_), None) => encode_error(&E::from(machine.exhausted(attempt))).map(Outcome::Failed),
+                    (Err(error), _) => Err(error),
                 }
-                (Ok(_), None) => encode_error(&E::from(machine.exhausted(attempt))).map(Outcome::Failed),
-                (Err(error), _) => Err(error),
-            },
+            }
             Ok(Err(error)) => encode_error(&error).map(Outcome::Failed),
             Err(interrupted) => match B::interrupted(interrupted.clone()) {
                 Some(Err(error)) => encode_error(&error).map(Outcome::Failed),
@@ -257,7 +259,12 @@ impl<S: DurableValue> ConditionMachine<S> {
                 Some(operation) if operation.status == OperationStatus::Pending => None,
                 Some(operation) => {
                     let step = operation.step_details.clone().unwrap_or_default();
-                    Some(Some((operation.status, step.attempt.unwrap_or(0), step.result, outcome_of(operation))))
+                    Some(Some((
+                        operation.status,
+                        step.attempt.unwrap_or(0),
+                        step.result,
+                        outcome_of(operation),
+                    )))
                 }
                 None => Some(None),
             })

@@ -61,7 +61,8 @@ impl DurableOperation for Now {
             match <Plain>::decode(&outcome) {
                 Ok(moment) => moment,
                 Err(error) => {
-                    let message = format!("the record of {} does not fit its type: {error}", identity.describe());
+                    let message =
+                        format!("the record of {} does not fit its type: {error}", identity.describe());
                     cx.fail(ErrorObject::new("StepError", message)).await
                 }
             }

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     codec::Outcome,
     core::{Fatal, identity::Namespace},
-    plugin::AttemptInfo,
     operations::{
         child::{ContextState, open_context},
         settle::settle_context,
     },
+    plugin::AttemptInfo,
     protocol::{ErrorObject, OperationId, OperationType, Payload},
     scope::{Cx, Identity, Run},
     serdes::SerdesError,
@@ -120,7 +120,9 @@ impl Plan {
         if let Some(keys) = &self.keys {
             let mut seen = std::collections::BTreeSet::new();
             if let Some(twice) = keys.iter().find(|key| !seen.insert(key.as_str())) {
-                return Err(format!("`key_by` gives the key `{twice}` twice; keys tell items apart on replay"));
+                return Err(format!(
+                    "`key_by` gives the key `{twice}` twice; keys tell items apart on replay"
+                ));
             }
         }
         Ok(())
@@ -430,7 +432,8 @@ where
         let cx = self.inner.concurrent(Arc::clone(&task), &id, parent);
         let future = Box::pin((self.begin)(index, cx.clone()));
         let registered = Registered { run, ticket };
-        let branch = RunningBranch { cx, identity, record_end, future, task, attempt, _registered: registered };
+        let branch =
+            RunningBranch { cx, identity, record_end, future, task, attempt, _registered: registered };
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = Slot::Running(Box::new(branch));
         }
@@ -442,7 +445,9 @@ where
         let Some(Slot::Running(branch)) = self.slots.get_mut(index) else { return };
         branch.task.take_wake();
         let waker = branch.task.waker();
-        let Poll::Ready(ended) = branch.future.as_mut().poll(&mut Context::from_waker(&waker)) else { return };
+        let Poll::Ready(ended) = branch.future.as_mut().poll(&mut Context::from_waker(&waker)) else {
+            return;
+        };
         match ended {
             Ok(outcome) => {
                 branch.cx.announce_attempt_end(branch.attempt.take(), &outcome);
@@ -453,8 +458,10 @@ where
                 self.end(index, outcome);
             }
             Err(error) => {
-                let message =
-                    format!("the record of branch {index} of {} can't be written: {error}", self.identity.describe());
+                let message = format!(
+                    "the record of branch {index} of {} can't be written: {error}",
+                    self.identity.describe()
+                );
                 self.cx.run().fail(Fatal::Fail(ErrorObject::new("ChildContextError", message)));
             }
         }
@@ -500,7 +507,11 @@ mod tests {
             (first, 0, 0, None),
             (first, 0, 1, Some(MinSuccessfulReached)),
         ] {
-            assert_eq!(completion.decide(4, succeeded, failed), expected, "{completion:?} {succeeded}/{failed}");
+            assert_eq!(
+                completion.decide(4, succeeded, failed),
+                expected,
+                "{completion:?} {succeeded}/{failed}"
+            );
         }
         assert_eq!(none.decide(0, 0, 0), Some(AllCompleted));
     }

@@ -11,8 +11,8 @@ use crate::{
     error::InvokeError,
     operation::{DurableOperation, only_inside},
     protocol::{
-        ChainedInvokeOptions, ErrorObject, Operation, OperationAction, OperationStatus, OperationType, Payload,
-        limits, sub_type,
+        ChainedInvokeOptions, ErrorObject, Operation, OperationAction, OperationStatus, OperationType,
+        Payload, limits, sub_type,
     },
     scope::Cx,
     serdes::{Json, Serdes},
@@ -107,7 +107,8 @@ impl<T: DurableValue, S: Serdes<T>> DurableOperation for Invoke<T, S> {
                         cx.fail(ErrorObject::new("PayloadTooLarge", message)).await
                     }
                     Err(error) => {
-                        let message = format!("the input of {} can't be written: {error}", identity.describe());
+                        let message =
+                            format!("the input of {} can't be written: {error}", identity.describe());
                         cx.fail(ErrorObject::new("InvokeError", message)).await
                     }
                 };
@@ -126,7 +127,8 @@ impl<T: DurableValue, S: Serdes<T>> DurableOperation for Invoke<T, S> {
             match decode_value::<T, S>(returned?.as_ref()) {
                 Ok(value) => Ok(value),
                 Err(error) => {
-                    let message = format!("the result of {} does not fit its type: {error}", identity.describe());
+                    let message =
+                        format!("the result of {} does not fit its type: {error}", identity.describe());
                     cx.fail(ErrorObject::new("InvokeError", message)).await
                 }
             }

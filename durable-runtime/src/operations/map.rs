@@ -10,9 +10,7 @@ use crate::{
     operation::{DurableOperation, only_inside},
     operations::{
         child::claim_context,
-        group::{
-            Completion, CompletionReason, GroupEnd, GroupResult, ItemEnd, ItemStatus, Plan, run_group,
-        },
+        group::{Completion, CompletionReason, GroupEnd, GroupResult, ItemEnd, ItemStatus, Plan, run_group},
     },
     protocol::{ErrorObject, sub_type},
     scope::Cx,
@@ -104,7 +102,10 @@ pub struct Map<I, F, S = Json, W = Json> {
 
 impl<I, F, S, W> std::fmt::Debug for Map<I, F, S, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Map").field("name", &self.name).field("items", &self.items.len()).finish_non_exhaustive()
+        f.debug_struct("Map")
+            .field("name", &self.name)
+            .field("items", &self.items.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -276,8 +277,7 @@ where
         let plan = self.0.plan();
         // Checked before the identity is claimed: a wrong plan records nothing.
         let wrong = plan.check().err();
-        let identity =
-            wrong.is_none().then(|| claim_context(&cx, self.0.kind.group, self.0.name.clone()));
+        let identity = wrong.is_none().then(|| claim_context(&cx, self.0.kind.group, self.0.name.clone()));
         async move {
             let Some(identity) = identity else {
                 let message = format!(
@@ -304,7 +304,8 @@ where
             match decoded {
                 Ok(batch) => batch,
                 Err(error) => {
-                    let message = format!("the record of {} does not fit its type: {error}", identity.describe());
+                    let message =
+                        format!("the record of {} does not fit its type: {error}", identity.describe());
                     cx.fail(ErrorObject::new("ChildContextError", message)).await
                 }
             }
@@ -404,5 +405,4 @@ impl<T: DurableValue, E: DurableError> Batch<T, E> {
         let all = result.items.iter().enumerate().filter_map(item).collect::<Result<_, _>>()?;
         Ok(Self { all, completion_reason: result.reason })
     }
-
 }

@@ -21,12 +21,14 @@ use crate::{
     core::{identity::unit_interval, outbox::Urgency},
     error::{Interrupted, Interruption},
     operation::{DurableOperation, only_inside},
-    plugin::AttemptInfo,
     operations::{
         attempt::{Attempt, current_step},
         settle::{fit_error, outcome_of, settle_step},
     },
-    protocol::{ErrorObject, OperationAction, OperationStatus, OperationType, StepOptions as RetryDelay, sub_type},
+    plugin::AttemptInfo,
+    protocol::{
+        ErrorObject, OperationAction, OperationStatus, OperationType, StepOptions as RetryDelay, sub_type,
+    },
     retry::RetryPolicy,
     scope::{Cx, Identity},
     value::{Arguments, FromInterrupted},

@@ -5,12 +5,10 @@ use std::{future::Future, time::Duration};
 use compact_str::CompactString;
 
 use crate::{
-    duration::IntoDuration,
     core::outbox::Urgency,
+    duration::IntoDuration,
     operation::{DurableOperation, only_inside},
-    protocol::{
-        ErrorObject, OperationAction, OperationType, Timestamp, WaitOptions, limits, sub_type,
-    },
+    protocol::{ErrorObject, OperationAction, OperationType, Timestamp, WaitOptions, limits, sub_type},
     retry::seconds_ceil,
     scope::Cx,
 };
@@ -105,8 +103,10 @@ impl DurableOperation for Wait {
                 start.wait_options = Some(WaitOptions { wait_seconds: seconds });
                 cx.push(start, Urgency::Urgent);
             }
-            cx.until(&identity.id, |operation| operation.filter(|wait| wait.status.is_terminal()).map(|_| ()))
-                .await;
+            cx.until(&identity.id, |operation| {
+                operation.filter(|wait| wait.status.is_terminal()).map(|_| ())
+            })
+            .await;
         }
     }
 }

@@ -47,12 +47,13 @@ Examples:
   workflows serve
 
 Environment:
-  APPROVAL_TIMEOUT_HOURS  how long a reviewer has (24)
-  APPROVAL_WEBHOOK_URL    notifications are posted there too
-  CALLBACK_API_KEY        senders of callbacks have to present it in x-api-key
-  CALLBACK_HMAC_SECRET    senders of callbacks have to sign their bodies
-  LLM_API_KEY             bearer token for --llm-url
-  RUST_LOG                what is logged (info)";
+  APPROVAL_TIMEOUT_HOURS           how long a reviewer has (24)
+  APPROVAL_WEBHOOK_URL             notifications are posted there too
+  AGENT_HEARTBEAT_TIMEOUT_SECONDS  how long an agent may stay silent (as long as its phase lasts)
+  CALLBACK_API_KEY                 senders of callbacks have to present it in x-api-key
+  CALLBACK_HMAC_SECRET             senders of callbacks have to sign their bodies
+  LLM_API_KEY                      bearer token for --llm-url
+  RUST_LOG                         what is logged (info)";
 
 /// What every command takes.
 #[derive(Clone, Debug, Args)]

@@ -111,7 +111,11 @@ impl Host {
             analyst: NOWHERE.to_owned(),
             writer: NOWHERE.to_owned(),
         };
-        let settings = Settings { callback_url: callback_url(&base_url), approval_timeout: Duration::ZERO };
+        let settings = Settings {
+            callback_url: callback_url(&base_url),
+            approval_timeout: Duration::ZERO,
+            heartbeat_timeout: None,
+        };
         let stores = Stores::open(&directory, base_url)?;
         let ports = stores.ports(endpoints, None, settings);
         let service = stores.service(ports, Authentication::default());
@@ -138,7 +142,11 @@ impl Host {
         let callback_url = callback_url(&base_url);
         let (agents, endpoints) =
             start_agents(&directory, choice, &callback_url, authentication.embedded_key.clone()).await?;
-        let settings = Settings { callback_url, approval_timeout: config.approval_timeout };
+        let settings = Settings {
+            callback_url,
+            approval_timeout: config.approval_timeout,
+            heartbeat_timeout: config.heartbeat_timeout,
+        };
         let ports = stores.ports(endpoints, config.webhook, settings);
         let service = stores.service(ports.clone(), authentication);
 

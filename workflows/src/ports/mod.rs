@@ -65,6 +65,8 @@ pub struct Settings {
     pub callback_url: String,
     /// How long a reviewer has.
     pub approval_timeout: Duration,
+    /// How long an agent may stay silent before it counts as lost; by default only its time limit counts.
+    pub heartbeat_timeout: Option<Duration>,
 }
 
 /// Why a store did not do what was asked.

@@ -29,6 +29,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// The phases, in the order of a workflow.
+    pub const ALL: [Self; 3] = [Self::Research, Self::Analysis, Self::Writing];
+
     /// Who does it.
     #[must_use]
     pub const fn agent(self) -> &'static str {
@@ -123,7 +126,11 @@ pub(super) async fn agent_phase(
     phase: Phase,
     inputs: Inputs,
 ) -> Result<PhaseResult, WorkflowError> {
-    let answer = callback::<Value>(phase.await_name()).timeout(phase.limit()).create().await;
+    let mut answer = callback::<Value>(phase.await_name()).timeout(phase.limit());
+    if let Some(silence) = ports.settings.heartbeat_timeout {
+        answer = answer.heartbeat(silence);
+    }
+    let answer = answer.create().await;
     dispatch(ports, job, phase, inputs, answer.id().as_str()).named(phase.dispatch_name()).await?;
     let result = answer.result().await.map_err(|error| unanswered(phase, error))?;
     match ArtifactRef::from_value(&result) {
@@ -292,7 +299,7 @@ mod tests {
     #[test]
     fn names_follow_the_order_of_a_workflow() {
         let order = super::super::MANDATORY_STEPS;
-        for phase in [Phase::Research, Phase::Analysis, Phase::Writing] {
+        for phase in Phase::ALL {
             let position = order.iter().position(|name| *name == phase.dispatch_name()).unwrap();
             assert_eq!(&order[position + 1..position + 3], [phase.await_name(), phase.next_step()]);
         }

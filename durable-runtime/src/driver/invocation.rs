@@ -1,0 +1,175 @@
+//! One invocation from its envelope to its answer: pages the state, tells the plugins, drives the body.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use rustc_hash::FxHashSet;
+
+use super::{Driver, Output, RootBody, panicked};
+use crate::{
+    core::Core,
+    environment::Environment,
+    plugin::{InvocationEnd, InvocationInfo, InvocationStatus, OperationInfo},
+    protocol::{
+        ErrorObject, ExecutionState, InvocationInput, InvocationOutput, Operation, OperationId,
+        OperationType, Payload,
+    },
+    scope::{Cx, Run},
+    service::{ServiceError, StateRequest, Verdict},
+    task::{DriverWake, Task},
+    workflow::InvocationError,
+};
+
+/// Runs one invocation. `body` makes the root future from the input, in the root context.
+pub(crate) async fn drive(
+    input: InvocationInput,
+    environment: Environment,
+    body: impl FnOnce(Option<&Payload>) -> Result<RootBody, ErrorObject> + Send,
+) -> Output {
+    let arn: Arc<str> = input.durable_execution_arn.into();
+    let state = input.initial_execution_state;
+    let operations = match all_pages(&environment, &arn, &input.checkpoint_token, state).await {
+        Ok(operations) => operations,
+        Err(error) => return refused(&error),
+    };
+    let execution = execution_of(&arn, &operations);
+    let payload = execution.and_then(|execution| execution.execution_details.as_ref()?.input_payload.clone());
+    let plugins = environment.options.plugins.clone();
+    let (updated, described) = if plugins.is_empty() {
+        Default::default()
+    } else {
+        describe_updated(&arn, &operations, input.updated_operation_ids)
+    };
+    let request_id = environment.request_id.clone();
+    let invocation = InvocationInfo {
+        request_id: request_id.as_deref(),
+        execution_arn: &arn,
+        is_first: operations.iter().all(|operation| operation.operation_type == OperationType::Execution),
+        execution_started_at: execution.map(|execution| execution.start_timestamp),
+        input: payload.as_ref(),
+        updated: &described,
+        operation_count: operations.len(),
+    };
+    plugins.each(|plugin| plugin.invocation_started(&invocation));
+    let output = run_body(&arn, input.checkpoint_token, operations, updated, environment, |cx| {
+        cx.enter(|| body(payload.as_ref()))
+    })
+    .await;
+    if !plugins.is_empty() {
+        let end = end_of(&output);
+        plugins.each(|plugin| plugin.invocation_ended(&invocation, &end));
+    }
+    output
+}
+
+/// What plugins are told of how an invocation ended.
+const fn end_of(output: &Output) -> InvocationEnd<'_> {
+    match output {
+        Ok(InvocationOutput::Succeeded { result }) => {
+            InvocationEnd { status: InvocationStatus::Succeeded, error: None, result: result.as_ref() }
+        }
+        Ok(InvocationOutput::Failed { error }) => {
+            InvocationEnd { status: InvocationStatus::Failed, error: error.as_ref(), result: None }
+        }
+        Ok(InvocationOutput::Pending) => {
+            InvocationEnd { status: InvocationStatus::Pending, error: None, result: None }
+        }
+        Err(error) => {
+            InvocationEnd { status: InvocationStatus::Retrying, error: Some(error.error()), result: None }
+        }
+    }
+}
+
+/// Drives the body that `begin` makes in the root context.
+async fn run_body(
+    arn: &Arc<str>,
+    token: String,
+    operations: Vec<Operation>,
+    updated: FxHashSet<OperationId>,
+    environment: Environment,
+    begin: impl FnOnce(&Cx) -> Result<RootBody, ErrorObject> + Send,
+) -> Output {
+    let wake = Arc::new(DriverWake::default());
+    let task = Task::root(Arc::clone(&wake));
+    let core = Core::new(operations);
+    let run = Run::new(
+        core,
+        Arc::clone(&environment.clock),
+        environment.options.clone(),
+        Arc::clone(arn),
+        Arc::clone(&task),
+        updated,
+    );
+    let ticket = run.core().register_task(&task);
+    let cx = Cx::root(Arc::clone(&run));
+    let body = match catch_unwind(AssertUnwindSafe(|| begin(&cx))) {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => return Ok(InvocationOutput::Failed { error: Some(error) }),
+        Err(panic) => return Ok(InvocationOutput::Failed { error: Some(panicked(&*panic)) }),
+    };
+    let mut driver = Driver::new(Box::pin(cx.scope(body)), token, environment, wake, Arc::clone(&run));
+    let output = std::future::poll_fn(|context| driver.poll(context)).await;
+    run.core().unregister_task(ticket);
+    output
+}
+
+/// Reads the rest of a paged state.
+pub(super) async fn all_pages(
+    environment: &Environment,
+    arn: &str,
+    token: &str,
+    first: ExecutionState,
+) -> Result<Vec<Operation>, ServiceError> {
+    let mut marker = first.marker().map(str::to_owned);
+    let mut operations = first.operations;
+    while let Some(next) = marker {
+        let request = StateRequest {
+            durable_execution_arn: arn.to_owned(),
+            checkpoint_token: token.to_owned(),
+            marker: next,
+        };
+        let page = environment.service.execution_state(request).await?;
+        marker = page.marker().map(str::to_owned);
+        operations.extend(page.operations);
+    }
+    Ok(operations)
+}
+
+/// The execution's own operation: the one with the ARN's last segment as its id, or any `EXECUTION`.
+fn execution_of<'a>(arn: &str, operations: &'a [Operation]) -> Option<&'a Operation> {
+    let id = arn.rsplit('/').next().unwrap_or(arn);
+    operations
+        .iter()
+        .find(|operation| operation.id.as_str() == id)
+        .or_else(|| operations.iter().find(|operation| operation.operation_type == OperationType::Execution))
+}
+
+/// What the service changed between two invocations, for plugins.
+fn describe_updated(
+    arn: &Arc<str>,
+    operations: &[Operation],
+    updated: Vec<OperationId>,
+) -> (FxHashSet<OperationId>, Vec<OperationInfo>) {
+    let updated: FxHashSet<OperationId> = updated.into_iter().collect();
+    let described = operations
+        .iter()
+        .filter(|operation| updated.contains(&operation.id))
+        .map(|operation| OperationInfo::of_record(operation, true, Arc::clone(arn)))
+        .collect();
+    (updated, described)
+}
+
+/// What a refusal of the service means: end the invocation so that it is tried again, or fail the execution.
+pub(super) fn refused(error: &ServiceError) -> Output {
+    match error.verdict {
+        Verdict::EndInvocation => Err(InvocationError::of_kind(&error.code, &error.message)),
+        Verdict::FailExecution => Ok(InvocationOutput::Failed {
+            error: Some(ErrorObject::new(
+                "CheckpointError",
+                format!("the durable execution service refused a checkpoint: {error}"),
+            )),
+        }),
+    }
+}

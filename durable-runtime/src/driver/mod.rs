@@ -1,0 +1,332 @@
+//! Runs one invocation: polls the body, flushes batches, suspends or finishes.
+//!
+//! The driver is the only owner of the token and of every call; an operation's future owns nothing that must
+//! survive its drop. Suspension is decided here, at quiescence: nothing runnable, no step body running, no
+//! update queued or in flight.
+
+mod alarm;
+mod invocation;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use self::{
+    alarm::{Alarm, FIRST_REFRESH},
+    invocation::{all_pages, refused},
+};
+use crate::{
+    codec::Outcome,
+    core::{Fatal, RemoteWork, mismatch},
+    environment::{DivergencePolicy, Environment},
+    operations::{attempt::panic_message, settle::fit_error},
+    protocol::{
+        ErrorObject, InvocationOutput, Operation, OperationAction, OperationId, OperationType,
+        OperationUpdate, Payload, Timestamp, limits,
+    },
+    scope::Run,
+    service::{BoxFuture, CheckpointRequest, CheckpointResponse, ServiceError},
+    task::DriverWake,
+    workflow::InvocationError,
+};
+
+pub(crate) use invocation::drive;
+
+/// What the body of an execution is given and gives.
+pub(crate) type RootBody = BoxFuture<'static, Result<Outcome, ErrorObject>>;
+
+/// How often a body that keeps waking itself is polled before the executor gets its turn.
+const POLLS_IN_A_ROW: usize = 32;
+
+type Call = BoxFuture<'static, Result<(Option<String>, Vec<Operation>), ServiceError>>;
+
+struct Driver {
+    /// Gone once it has ended.
+    body: Option<RootBody>,
+    token: String,
+    call: Option<Call>,
+    alarm: Option<Alarm>,
+    backoff: Duration,
+    /// No refresh before this moment.
+    next_refresh: Timestamp,
+    outcome: Option<Outcome>,
+    result_checkpointed: bool,
+    environment: Environment,
+    wake: Arc<DriverWake>,
+    run: Arc<Run>,
+}
+
+type Output = Result<InvocationOutput, InvocationError>;
+
+impl Driver {
+    fn new(
+        body: RootBody,
+        token: String,
+        environment: Environment,
+        wake: Arc<DriverWake>,
+        run: Arc<Run>,
+    ) -> Self {
+        Self {
+            body: Some(body),
+            token,
+            call: None,
+            alarm: None,
+            backoff: FIRST_REFRESH,
+            next_refresh: Timestamp::default(),
+            outcome: None,
+            result_checkpointed: false,
+            environment,
+            wake,
+            run,
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Output> {
+        self.wake.set(context.waker());
+        for _ in 0..POLLS_IN_A_ROW {
+            if let Some(output) = self.poll_call(context) {
+                return Poll::Ready(output);
+            }
+            self.poll_body();
+            if let Some(output) = self.end_by_fatal() {
+                return Poll::Ready(output);
+            }
+            // Once the body is gone nobody takes the wake any more.
+            if self.body.is_some() && self.run.root_task.is_woken() {
+                continue;
+            }
+            if self.call.is_none() {
+                match self.next_move() {
+                    Move::Again => continue,
+                    Move::Sleep => {}
+                    Move::End(output) => return Poll::Ready(output),
+                }
+            }
+            if self.call.is_some() && self.poll_in_flight(context) {
+                continue;
+            }
+            if self.poll_alarm(context) {
+                continue;
+            }
+            return Poll::Pending;
+        }
+        // The body keeps waking itself. Let the executor run other tasks, then go on.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes the answer of the call in flight, if it has come.
+    fn poll_call(&mut self, context: &mut Context<'_>) -> Option<Output> {
+        let call = self.call.as_mut()?;
+        let Poll::Ready(answer) = call.as_mut().poll(context) else { return None };
+        self.call = None;
+        match answer {
+            Ok((token, operations)) => {
+                // Without a new token the last one stays valid, as after the call that ends the execution.
+                if let Some(token) = token.filter(|token| !token.is_empty()) {
+                    self.token = token;
+                }
+                let watched = !self.run.plugins().is_empty();
+                let mut core = self.run.core();
+                let described =
+                    if watched { self.run.describe_changes(&core, &operations) } else { Vec::new() };
+                core.absorb(operations);
+                core.acknowledge();
+                let operation_count = core.history.len();
+                drop(core);
+                if watched {
+                    self.run.announce_changes(&described, operation_count);
+                }
+                None
+            }
+            Err(error) => Some(refused(&error)),
+        }
+    }
+
+    /// Polls a call that was just made; true when it is worth another round at once.
+    fn poll_in_flight(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(call) = self.call.as_mut() else { return false };
+        match call.as_mut().poll(context) {
+            Poll::Pending => false,
+            Poll::Ready(answer) => {
+                self.call = Some(Box::pin(std::future::ready(answer)));
+                true
+            }
+        }
+    }
+
+    fn poll_body(&mut self) {
+        let Some(body) = self.body.as_mut() else { return };
+        if !self.run.root_task.take_wake() {
+            return;
+        }
+        let waker = self.run.root_task.waker();
+        let mut context = Context::from_waker(&waker);
+        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut context))) {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(Ok(outcome))) => {
+                self.body = None;
+                self.outcome = Some(outcome);
+            }
+            Ok(Poll::Ready(Err(error))) => self.run.core().fail(Fatal::Fail(error)),
+            Err(panic) => self.run.core().fail(Fatal::Fail(panicked(&*panic))),
+        }
+    }
+
+    /// A fatal condition beats every other outcome: what is queued is flushed, then the execution fails.
+    fn end_by_fatal(&mut self) -> Option<Output> {
+        let fatal = self.run.core().fatal().cloned()?;
+        // Cancels everything that runs.
+        self.body = None;
+        self.outcome = None;
+        match fatal {
+            Fatal::Diverged(error) => {
+                self.run.core().outbox.discard();
+                Some(match self.environment.options.on_divergence {
+                    DivergencePolicy::Fail => Ok(InvocationOutput::Failed { error: Some(error) }),
+                    DivergencePolicy::RetryInvocation => Err(error.into()),
+                })
+            }
+            Fatal::Fail(_) if self.call.is_some() || !self.run.core().outbox.is_empty() => None,
+            Fatal::Fail(error) => Some(Ok(InvocationOutput::Failed { error: Some(fit_error(error)) })),
+        }
+    }
+
+    /// What to do now that the body is at rest and no call is in flight.
+    fn next_move(&mut self) -> Move {
+        let ended = self.body.is_none();
+        let mut core = self.run.core();
+        if !core.effects_allowed() && core.fatal().is_none() {
+            let unreached =
+                core.history.unclaimed().map(|operation| mismatch::unreached(operation, core.outbox.first()));
+            match unreached {
+                Some(error) => core.fail(Fatal::Diverged(error)),
+                None => core.allow_effects(),
+            }
+            return Move::Again;
+        }
+        let steps_running = core.steps_running > 0;
+        let flush = core.outbox.has_urgent() || (!core.outbox.is_empty() && (ended || !steps_running));
+        if flush {
+            let updates = core.outbox.take_batch();
+            drop(core);
+            self.checkpoint(updates);
+            return Move::Again;
+        }
+        if ended {
+            drop(core);
+            return self.finish();
+        }
+        let work = core.remote_work();
+        let lazy_updates = !core.outbox.is_empty();
+        let foreign = core.awaits_something_unrecorded();
+        drop(core);
+        let now = self.environment.clock.now();
+        if steps_running {
+            self.arm(now, work, lazy_updates);
+            return Move::Sleep;
+        }
+        // Quiescence: only the service can make this execution go on.
+        if foreign {
+            return self.fail(unrecorded());
+        }
+        if work.is_none() {
+            return self.fail(stuck());
+        }
+        match work.due {
+            Some(due) if due <= now.after(self.environment.options.wait_in_process) => {
+                self.arm(now, RemoteWork { due: Some(due), untimed: false }, false);
+                Move::Sleep
+            }
+            _ => Move::End(Ok(InvocationOutput::Pending)),
+        }
+    }
+
+    fn fail(&self, error: ErrorObject) -> Move {
+        self.run.core().fail(Fatal::Fail(error));
+        Move::Again
+    }
+
+    fn finish(&mut self) -> Move {
+        let unreached =
+            self.run.core().history.unclaimed().map(|operation| mismatch::unreached(operation, None));
+        if let Some(error) = unreached {
+            self.run.core().fail(Fatal::Diverged(error));
+            return Move::Again;
+        }
+        match self.outcome.take() {
+            Some(Outcome::Succeeded(Some(payload))) if payload.len() > limits::INVOCATION_RESULT => {
+                self.outcome = Some(Outcome::Succeeded(Some(Payload::from(""))));
+                if !self.result_checkpointed {
+                    self.result_checkpointed = true;
+                    let id = OperationId::new("execution-result");
+                    let mut update =
+                        OperationUpdate::new(id, OperationType::Execution, OperationAction::Succeed);
+                    update.payload = Some(payload);
+                    self.checkpoint(vec![update]);
+                }
+                Move::Again
+            }
+            Some(Outcome::Succeeded(result)) => Move::End(Ok(InvocationOutput::Succeeded { result })),
+            Some(Outcome::Failed(error)) => {
+                Move::End(Ok(InvocationOutput::Failed { error: Some(fit_error(error)) }))
+            }
+            None => Move::Sleep,
+        }
+    }
+
+    /// Begins a checkpoint call; no updates at all ask for a refresh.
+    fn checkpoint(&mut self, updates: Vec<OperationUpdate>) {
+        self.alarm = None;
+        let service = Arc::clone(&self.environment.service);
+        let environment = self.environment.clone();
+        let arn = Arc::clone(&self.run.arn);
+        let request = CheckpointRequest {
+            durable_execution_arn: arn.to_string(),
+            checkpoint_token: self.token.clone(),
+            updates,
+            client_token: None,
+        };
+        self.call = Some(Box::pin(async move {
+            let CheckpointResponse { checkpoint_token, new_execution_state } =
+                service.checkpoint(request).await?;
+            let operations = match (&checkpoint_token, new_execution_state.marker()) {
+                (Some(token), Some(_)) => all_pages(&environment, &arn, token, new_execution_state).await?,
+                _ => new_execution_state.operations,
+            };
+            Ok((checkpoint_token, operations))
+        }));
+    }
+}
+
+enum Move {
+    /// Something changed; go round again.
+    Again,
+    /// Nothing to do until something wakes the driver.
+    Sleep,
+    End(Output),
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> ErrorObject {
+    ErrorObject::new("WorkflowPanicked", format!("the durable execution panicked: {}", panic_message(panic)))
+}
+
+fn unrecorded() -> ErrorObject {
+    ErrorObject::new(
+        "UnrecordedAwait",
+        "[D003] the execution waits for a future that the history doesn't know about, so it could never be \
+         resumed; put it into a `#[durable_step]`, or write the `.await` outside of the macro that hides it",
+    )
+}
+
+fn stuck() -> ErrorObject {
+    ErrorObject::new(
+        "StuckExecution",
+        "[D004] the execution waits for something that will never happen: no step runs, and no wait, retry, \
+         callback or invoke is open at the service; look for a future that is never woken, or a callback \
+         that nobody created",
+    )
+}
