@@ -1,6 +1,6 @@
 //! An execution of many sequential steps: recorded once, replayed as often as one likes.
 //!
-//! The history is not written by hand: the workflow runs against [`Recorder`], a service that does what it is
+//! The history is not written by hand: the workflow runs against a service that does what it is
 //! told, and what that recorded is the envelope of the replay.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

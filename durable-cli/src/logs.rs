@@ -4,6 +4,7 @@
 //! (`@<function>`). One thread writes them all; nothing here is durable in the engine's sense.
 
 use std::{
+    collections::HashMap,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -52,92 +53,111 @@ pub(crate) enum Echo {
 /// The logs of all executions. A clone is another handle.
 #[derive(Clone, Debug)]
 pub(crate) struct LogStore {
-    folder: PathBuf,
     sender: mpsc::Sender<Command>,
 }
 
 enum Command {
-    Append { file: String, line: LogLine },
-    Flush(oneshot::Sender<()>),
+    Append { name: String, line: LogLine },
+    Read { name: String, reply: oneshot::Sender<Vec<LogLine>> },
 }
 
 impl LogStore {
-    pub(crate) fn open(folder: &Path, echo: Echo) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+    /// Logs in `folder`, which is created when there is none; in memory without one.
+    pub(crate) fn open(folder: Option<&Path>, echo: Echo) -> io::Result<Self> {
+        let shelf = match folder {
+            Some(folder) => {
+                fs::create_dir_all(folder)?;
+                Shelf::Folder { folder: folder.to_owned(), open: None }
+            }
+            None => Shelf::Memory(HashMap::new()),
+        };
         let (sender, receiver) = mpsc::channel();
-        let writer = Writer { folder: folder.to_owned(), echo, open: None };
-        std::thread::Builder::new().name("function-logs".into()).spawn(move || writer.run(&receiver))?;
-        Ok(Self { folder: folder.to_owned(), sender })
+        let builder = std::thread::Builder::new().name("function-logs".into());
+        builder.spawn(move || keep(shelf, echo, &receiver))?;
+        Ok(Self { sender })
     }
 
     /// Adds a line to an execution's log, or to its function's.
     pub(crate) fn append(&self, execution: Option<&str>, line: LogLine) {
-        let file = execution.map_or_else(|| format!("@{}", line.function), str::to_owned);
-        // Fails only when the writer is gone, and then there is nobody left to tell.
-        let _ = self.sender.send(Command::Append { file, line });
+        let name = execution.map_or_else(|| format!("@{}", line.function), str::to_owned);
+        // Fails only when the thread is gone, and then there is nobody left to tell.
+        let _ = self.sender.send(Command::Append { name, line });
     }
 
     /// Every line of an execution's log so far.
     pub(crate) async fn read(&self, execution: &str) -> Vec<LogLine> {
-        let (done, flushed) = oneshot::channel();
-        if self.sender.send(Command::Flush(done)).is_ok() {
-            // An error says that the writer is gone; what it wrote is still there.
-            let _ = flushed.await;
-        }
-        let Some(path) = path_of(&self.folder, execution) else { return Vec::new() };
-        let text = tokio::task::spawn_blocking(move || fs::read_to_string(path)).await;
-        let text = text.ok().and_then(Result::ok).unwrap_or_default();
-        // A line that a crash cut in half is left out.
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let (reply, lines) = oneshot::channel();
+        // As above.
+        let _ = self.sender.send(Command::Read { name: execution.to_owned(), reply });
+        lines.await.unwrap_or_default()
     }
 }
 
-/// `None` for names that are no single file name.
-fn path_of(folder: &Path, name: &str) -> Option<PathBuf> {
-    let is_plain =
-        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'@'));
-    (is_plain && !name.is_empty()).then(|| folder.join(format!("{name}.jsonl")))
-}
-
-struct Writer {
-    folder: PathBuf,
-    echo: Echo,
-    /// The file of the last line: most lines go to the same one as the line before.
-    open: Option<(String, File)>,
-}
-
-impl Writer {
-    fn run(mut self, commands: &mpsc::Receiver<Command>) {
-        while let Ok(command) = commands.recv() {
-            match command {
-                Command::Append { file, line } => {
-                    if self.echo == Echo::Stdout {
-                        // Nobody reads our output any more: the log has it all.
-                        let _ = writeln!(io::stdout(), "{} | {}", line.function, line.text);
-                    }
-                    if let Err(error) = self.append(file, &line) {
-                        tracing::warn!(%error, "a line of a function's output could not be kept");
-                    }
+fn keep(mut shelf: Shelf, echo: Echo, commands: &mpsc::Receiver<Command>) {
+    while let Ok(command) = commands.recv() {
+        match command {
+            Command::Append { name, line } => {
+                if echo == Echo::Stdout {
+                    // Nobody reads our output any more: the log has it all.
+                    let _ = writeln!(io::stdout(), "{} | {}", line.function, line.text);
                 }
-                Command::Flush(done) => drop(done.send(())),
+                if let Err(error) = shelf.append(name, line) {
+                    tracing::warn!(%error, "a line of a function's output could not be kept");
+                }
+            }
+            Command::Read { name, reply } => drop(reply.send(shelf.read(&name))),
+        }
+    }
+}
+
+/// Where lines are kept.
+enum Shelf {
+    Memory(HashMap<String, Vec<LogLine>>),
+    Folder {
+        folder: PathBuf,
+        /// The file of the last line: most lines go to the same one as the line before.
+        open: Option<(String, File)>,
+    },
+}
+
+impl Shelf {
+    fn append(&mut self, name: String, line: LogLine) -> io::Result<()> {
+        match self {
+            Self::Memory(logs) => logs.entry(name).or_default().push(line),
+            Self::Folder { folder, open } => {
+                let mut text = serde_json::to_vec(&line)?;
+                text.push(b'\n');
+                let mut file = match open.take() {
+                    Some((last, file)) if last == name => file,
+                    _ => OpenOptions::new().create(true).append(true).open(path_of(folder, &name)?)?,
+                };
+                file.write_all(&text)?;
+                *open = Some((name, file));
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, name: &str) -> Vec<LogLine> {
+        match self {
+            Self::Memory(logs) => logs.get(name).cloned().unwrap_or_default(),
+            Self::Folder { folder, .. } => {
+                let text = path_of(folder, name).and_then(fs::read_to_string).unwrap_or_default();
+                // A line that a crash cut in half is left out.
+                text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
             }
         }
     }
+}
 
-    fn append(&mut self, name: String, line: &LogLine) -> io::Result<()> {
-        if self.open.as_ref().is_none_or(|(open, _)| *open != name) {
-            let path = path_of(&self.folder, &name)
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("no file name: {name}")))?;
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            self.open = Some((name, file));
-        }
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
-        match &mut self.open {
-            Some((_, file)) => file.write_all(&text),
-            None => Ok(()),
-        }
+/// Names are execution ids and function names; anything else must not become a path.
+fn path_of(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let is_plain =
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'@'));
+    if name.is_empty() || !is_plain {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("'{name}' is no name of a log")));
     }
+    Ok(folder.join(format!("{name}.jsonl")))
 }
 
 #[cfg(test)]
@@ -157,14 +177,16 @@ mod tests {
     #[tokio::test]
     async fn lines_are_kept_by_execution_and_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        let logs = LogStore::open(folder.path(), Echo::Off).unwrap();
-        logs.append(Some("a-1"), line("one"));
-        logs.append(Some("b-2"), line("other"));
-        logs.append(Some("a-1"), line("two"));
-        logs.append(None, line("starting"));
-        assert_eq!(logs.read("a-1").await, [line("one"), line("two")]);
-        assert_eq!(logs.read("b-2").await, [line("other")]);
-        assert_eq!(logs.read("@f").await, [line("starting")]);
-        assert_eq!(logs.read("../a-1").await, []);
+        for folder in [None, Some(folder.path())] {
+            let logs = LogStore::open(folder, Echo::Off).unwrap();
+            logs.append(Some("a-1"), line("one"));
+            logs.append(Some("b-2"), line("other"));
+            logs.append(Some("a-1"), line("two"));
+            logs.append(None, line("starting"));
+            assert_eq!(logs.read("a-1").await, [line("one"), line("two")]);
+            assert_eq!(logs.read("b-2").await, [line("other")]);
+            assert_eq!(logs.read("@f").await, [line("starting")]);
+            assert_eq!(logs.read("../a-1").await, []);
+        }
     }
 }

@@ -167,7 +167,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
         1 => Just(Shape::Now),
         1 => proptest::collection::btree_set(1..15_u64, 2..4).prop_map(Shape::Race),
     ];
-    leaf.prop_recursive(3, 16, 4, |inner| {
+    let shape = leaf.prop_recursive(4, 32, 4, |inner| {
         prop_oneof![
             1 => inner.clone().prop_map(|inner| Shape::Child(Box::new(inner))),
             3 => proptest::collection::vec(inner.clone(), 2..4).prop_map(Shape::Sequence),
@@ -175,7 +175,9 @@ fn shapes() -> impl Strategy<Value = Shape> {
             3 => (proptest::collection::vec(inner, 0..4), any::<bool>(), 1..4_usize)
                 .prop_map(|(items, flat, slots)| Shape::Map { items, flat, slots }),
         ]
-    })
+    });
+    // A row of several, so that few are trivial.
+    proptest::collection::vec(shape, 2..6).prop_map(Shape::Sequence)
 }
 
 /// Answers every callback, some time after it was opened.
@@ -219,7 +221,7 @@ proptest! {
     #[test]
     fn crashes_change_neither_the_result_nor_repeat_what_was_finished(
         shape in shapes(),
-        positions in proptest::collection::vec(0.0..1.0_f64, 1..5),
+        positions in proptest::collection::vec(0.0..1.0_f64, 1..8),
     ) {
         let calm = run(&shape, BTreeSet::new());
         prop_assert!(calm.result.starts_with("Ok("), "without a crash: {}", calm.result);

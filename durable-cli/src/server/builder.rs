@@ -87,8 +87,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Keeps executions and logs in this directory, which is created when there is none. Default: executions in
-    /// memory, logs in a temporary directory.
+    /// Keeps executions and logs in this directory, which is created when there is none. Default: both in
+    /// memory.
     pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
         self.data = Some(directory.into());
         self
@@ -147,11 +147,9 @@ impl ServerBuilder {
     }
 
     fn logs(&self) -> Result<LogStore, StartError> {
-        let folder = match &self.data {
-            Some(data) => data.join("logs"),
-            None => std::env::temp_dir().join(format!("durable-{}", uuid::Uuid::new_v4())),
-        };
-        LogStore::open(&folder, self.echo).map_err(|source| StartError::Data { path: folder, source })
+        let folder = self.data.as_ref().map(|data| data.join("logs"));
+        LogStore::open(folder.as_deref(), self.echo)
+            .map_err(|source| StartError::Data { path: folder.unwrap_or_default(), source })
     }
 
     fn table(&self, address: SocketAddr, logs: &LogStore) -> Result<FunctionTable, StartError> {

@@ -1,0 +1,9 @@
+//! The Lambda transport end to end: a child process that serves workflows with `lambda::run`, between a Lambda runtime
+//! API and a durable execution API whose rules are the engine's.
+
+mod bootstrap;
+mod cloud;
+mod failures;
+mod rest;
+mod runs;
+mod runtime_api;
