@@ -97,9 +97,7 @@ async fn catch_panic(
         let poll = || Pin::new(&mut invocation).poll(context);
         match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(ended)) => {
-                Poll::Ready(ended.map_err(|error| error.error().clone()))
-            }
+            Ok(Poll::Ready(ended)) => Poll::Ready(ended.map_err(|error| error.error().clone())),
             Err(panic) => {
                 let message = panic
                     .downcast_ref::<&str>()

@@ -228,6 +228,98 @@ fn by_policy_a_roll_back_heals_the_execution() {
     });
 }
 
+#[durable_execution(name = "twins")]
+async fn twins() -> Result<u32, Error> {
+    let sum = a().await? * 10 + a().await?;
+    wait(Duration::from_secs(60)).await;
+    Ok(sum)
+}
+
+#[durable_execution(name = "twins")]
+async fn only_child() -> Result<u32, Error> {
+    let sum = a().await?;
+    wait(Duration::from_secs(60)).await;
+    Ok(sum)
+}
+
+#[durable_execution(name = "twins")]
+async fn triplets() -> Result<u32, Error> {
+    let sum = a().await? * 100 + a().await? * 10 + a().await?;
+    wait(Duration::from_secs(60)).await;
+    Ok(sum)
+}
+
+/// Runs `before` until it waits, kills it, and lets `after` go on.
+fn changes<A, Before, After>(before: Before, after: After, input: Before::Input) -> Ended<Before::Output>
+where
+    A: 'static,
+    Before: Root<A> + Clone,
+    After: Root<A>,
+{
+    virtual_time(async {
+        let test = TestEngine::new();
+        let run = test.start(before, input).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        test.kill().await;
+        test.register(after);
+        test.revive();
+        finish(&test, &run).await
+    })
+}
+
+#[test]
+fn one_more_or_one_less_of_a_name_is_found() {
+    for ended in [changes(twins, only_child, ()), changes(twins, triplets, ())] {
+        assert_eq!(ended.error().kind(), Some("NonDeterministicExecutionError"));
+        assert_eq!(ended.notes, ["a", "a"]);
+    }
+}
+
+#[durable_execution(name = "items")]
+async fn all_items(items: u32) -> Result<u32, Error> {
+    let all = map(0..items, |_| async {
+        let value = a().await?;
+        wait(Duration::from_secs(60)).await;
+        Ok::<_, Error>(value)
+    })
+    .named("prices")
+    .await?;
+    Ok(all.into_iter().sum())
+}
+
+#[durable_execution(name = "items")]
+async fn fewer_items(items: u32) -> Result<u32, Error> {
+    let all = map(1..items, |_| async {
+        let value = a().await?;
+        wait(Duration::from_secs(60)).await;
+        Ok::<_, Error>(value)
+    })
+    .named("prices")
+    .await?;
+    Ok(all.into_iter().sum())
+}
+
+#[durable_execution(name = "items")]
+async fn other_items(items: u32) -> Result<u32, Error> {
+    let all = map(0..items, |_| async {
+        let value = b().await?;
+        wait(Duration::from_secs(60)).await;
+        Ok::<_, Error>(value)
+    })
+    .named("prices")
+    .await?;
+    Ok(all.into_iter().sum())
+}
+
+#[test]
+fn a_change_inside_a_map_is_named() {
+    let ended = changes(all_items, fewer_items, 3);
+    assert!(ended.error().message().contains("`map-item-2`"), "{}", ended.error());
+    let ended = changes(all_items, other_items, 3);
+    assert!(ended.error().message().contains("step `a`"), "{}", ended.error());
+    assert_eq!(ended.notes, ["a", "a", "a"]);
+}
+
 /// A future hidden in a macro: no `.await` that the attribute could see.
 macro_rules! hidden {
     ($future:expr) => {

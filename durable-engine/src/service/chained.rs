@@ -3,8 +3,7 @@
 use std::{hash::Hasher, sync::Arc};
 
 use durable_runtime::protocol::{
-    ChainedInvokeDetails, ErrorObject, OperationAction, OperationId, OperationStatus as Status,
-    OperationUpdate, Payload, Timestamp,
+    ErrorObject, OperationAction, OperationId, OperationStatus as Status, OperationUpdate, Payload, Timestamp,
 };
 use siphasher::sip::SipHasher13;
 
@@ -88,8 +87,7 @@ impl Execution {
         if self.record.status.is_terminal() || self.at(position).status != Status::Started {
             return false;
         }
-        let stored =
-            self.at_mut(position).chained_invoke_details.get_or_insert_with(ChainedInvokeDetails::default);
+        let stored = self.at_mut(position).chained_invoke_details.get_or_insert_default();
         let (status, details, home) = match outcome {
             ChildOutcome::Succeeded(result) => {
                 stored.result.clone_from(&result);

@@ -185,8 +185,10 @@ impl Execution {
             position: u32::try_from(position).expect("an execution has at most 30,000 operations"),
             nonce: surroundings.nonce_for(position),
         };
-        self.at_mut(position).callback_details =
-            Some(CallbackDetails { callback_id: Some(id.to_string()), ..CallbackDetails::default() });
+        self.at_mut(position).callback_details = Some(Box::new(CallbackDetails {
+            callback_id: Some(id.to_string()),
+            ..CallbackDetails::default()
+        }));
         let options = update.callback_options.unwrap_or_default();
         // Zero means "no limit": one of the official SDKs always sends both members.
         let timeout = options.timeout_seconds.filter(|seconds| *seconds > 0);

@@ -98,15 +98,15 @@ fn operation(operation: types::Operation) -> Operation {
         wait_details: operation.wait_details.map(|details| WaitDetails {
             scheduled_end_timestamp: details.scheduled_end_timestamp.map(timestamp),
         }),
-        callback_details: operation.callback_details.map(|details| CallbackDetails {
+        callback_details: operation.callback_details.map(|details| Box::new(CallbackDetails {
             callback_id: details.callback_id,
             result: payload(details.result),
             error: details.error.map(error_in),
-        }),
-        chained_invoke_details: operation.chained_invoke_details.map(|details| ChainedInvokeDetails {
+        })),
+        chained_invoke_details: operation.chained_invoke_details.map(|details| Box::new(ChainedInvokeDetails {
             result: payload(details.result),
             error: details.error.map(error_in),
-        }),
+        })),
     }
 }
 

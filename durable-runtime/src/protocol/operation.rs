@@ -137,6 +137,8 @@ impl OperationStatus {
 }
 
 /// One operation of an execution, as the service keeps it.
+///
+/// The details of the rarer kinds are boxed: a history may hold tens of thousands of these, most of them steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Operation {
@@ -176,10 +178,10 @@ pub struct Operation {
     pub wait_details: Option<WaitDetails>,
     /// For `CALLBACK`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback_details: Option<CallbackDetails>,
+    pub callback_details: Option<Box<CallbackDetails>>,
     /// For `CHAINED_INVOKE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chained_invoke_details: Option<ChainedInvokeDetails>,
+    pub chained_invoke_details: Option<Box<ChainedInvokeDetails>>,
 }
 
 impl Operation {

@@ -30,7 +30,7 @@ impl Agents for Memory {
                     }
                     drop(state);
                     self.0.accepted.notify_waiters();
-                    Ok(())
+                    self.answered(()).map_err(|error| DispatchFailure::Transient(error.to_string()))
                 }
                 Some(Dispatch::Hangs) => std::future::pending().await,
                 Some(Dispatch::Busy(why)) => Err(DispatchFailure::Transient(why.to_owned())),

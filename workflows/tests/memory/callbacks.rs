@@ -14,7 +14,7 @@ impl Callbacks for Memory {
         Box::pin(async move {
             effect("token registered");
             self.state().routes.entry(token).or_insert(route);
-            Ok(())
+            self.answered(())
         })
     }
 
@@ -26,14 +26,16 @@ impl Callbacks for Memory {
         Box::pin(async move {
             effect("result stored");
             let mut state = self.state();
-            Ok(match state.results.get(&callback.token) {
+            let stored = match state.results.get(&callback.token) {
                 Some((known, delivery)) if known.digest == callback.digest => Stored::Repeated(*delivery),
                 Some(_) => Stored::Contradicts,
                 None => {
                     state.results.insert(callback.token.clone(), (callback, Delivery::Pending));
                     Stored::New
                 }
-            })
+            };
+            drop(state);
+            self.answered(stored)
         })
     }
 
@@ -55,7 +57,7 @@ impl Callbacks for Memory {
             if let Some((_, marked)) = self.state().results.get_mut(&token) {
                 *marked = delivery;
             }
-            Ok(())
+            self.answered(())
         })
     }
 
@@ -66,7 +68,8 @@ impl Callbacks for Memory {
             if state.history.iter().all(|known| known.request_id != entry.request_id) {
                 state.history.push(entry);
             }
-            Ok(())
+            drop(state);
+            self.answered(())
         })
     }
 
@@ -85,7 +88,8 @@ impl Callbacks for Memory {
             if state.letters.iter().all(|known| known.id != letter.id) {
                 state.letters.push(letter);
             }
-            Ok(())
+            drop(state);
+            self.answered(())
         })
     }
 

@@ -56,6 +56,10 @@ pub struct State {
     pub completed: HashMap<String, String>,
     /// How many calls of the fake service fail before it answers.
     pub unavailable: usize,
+    /// The call whose answer is lost after it had its effect, counted from 1.
+    pub lost_answer: usize,
+    /// Calls that could have lost their answer, so far.
+    pub calls: usize,
     ticks: i64,
 }
 
@@ -97,6 +101,17 @@ impl Memory {
         self.ports(Arc::new(self.clone()), settings())
     }
 
+    /// The answer of an actor, unless this is the call that loses it.
+    fn answered<T>(&self, answer: T) -> Result<T, StoreError> {
+        let mut state = self.state();
+        state.calls += 1;
+        if state.calls == state.lost_answer {
+            let detail = "the connection broke".to_owned();
+            return Err(StoreError::Unavailable { what: "an actor", detail });
+        }
+        Ok(answer)
+    }
+
     /// The next task that an agent accepted.
     pub async fn next_task(&self) -> AgentTask {
         loop {
@@ -125,7 +140,7 @@ impl Artifacts for Memory {
             effect(format!("artifact {key}"));
             let reference = ArtifactRef::new("memory", &key);
             self.state().artifacts.insert(key, bytes);
-            Ok(reference)
+            self.answered(reference)
         })
     }
 
@@ -135,7 +150,7 @@ impl Artifacts for Memory {
             effect(format!("read {key}"));
             let bytes = self.state().artifacts.get(key).cloned();
             let bytes = bytes.ok_or_else(|| StoreError::NotFound(format!("no artifact {key}")))?;
-            Ok(Fetched { bytes, content_type: "application/json" })
+            self.answered(Fetched { bytes, content_type: "application/json" })
         })
     }
 
@@ -150,7 +165,7 @@ impl Notify for Memory {
         Box::pin(async move {
             effect("notification");
             self.state().notifications.push(notification);
-            Ok(())
+            self.answered(()).map_err(|error| error.to_string())
         })
     }
 }
@@ -167,7 +182,8 @@ impl Events for Memory {
             if !is_known {
                 state.events.push(event);
             }
-            Ok(())
+            drop(state);
+            self.answered(())
         })
     }
 

@@ -16,7 +16,7 @@ impl Records for Memory {
         Box::pin(async move {
             effect("record created");
             self.state().create(record);
-            Ok(())
+            self.answered(())
         })
     }
 
@@ -36,7 +36,8 @@ impl Records for Memory {
         Box::pin(async move {
             let to = change.to.map_or_else(String::new, |status| format!(" to {status}"));
             effect(format!("record changed{to} by {}", change.who));
-            self.state().apply(change)
+            let changed = self.state().apply(change)?;
+            self.answered(changed)
         })
     }
 

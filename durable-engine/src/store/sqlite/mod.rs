@@ -28,6 +28,7 @@ pub use open::OpenError;
 use super::{Counters, HistoryQuery, ListQuery, Store, StoreError, StoredRecord, Write};
 use crate::service::{Event, ExecutionKey, ExecutionRecord, Loaded};
 use read::Readers;
+use tokio::sync::Semaphore;
 use writer::Writer;
 
 /// Executions in one SQLite database.
@@ -35,6 +36,8 @@ pub(crate) struct SqliteStore {
     last_key: AtomicI64,
     writer: Writer,
     readers: Arc<Readers>,
+    /// Bounds the threads and connections that reads take, however many executions ask at once.
+    reading: Semaphore,
     /// Released by `close`, after the last write.
     lock: Mutex<Option<lock::LockFile>>,
 }
@@ -48,6 +51,7 @@ impl SqliteStore {
             last_key: AtomicI64::new(opened.last_key),
             writer,
             readers: Arc::new(Readers::new(path)),
+            reading: Semaphore::new(read::CONNECTIONS),
             lock: Mutex::new(Some(opened.lock)),
         })
     }
@@ -55,9 +59,10 @@ impl SqliteStore {
     fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> BoxFuture<'static, Result<T, StoreError>> {
+    ) -> BoxFuture<'_, Result<T, StoreError>> {
         let readers = Arc::clone(&self.readers);
         Box::pin(async move {
+            let _turn = self.reading.acquire().await.map_err(|_| StoreError::Closed)?;
             let joined = tokio::task::spawn_blocking(move || readers.read(read)).await;
             joined.map_err(StoreError::database)?
         })

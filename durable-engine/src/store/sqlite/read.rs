@@ -14,8 +14,8 @@ use crate::{
     store::{HistoryQuery, ListQuery, StoreError, StoredRecord},
 };
 
-/// Connections kept for the next read.
-const IDLE_CONNECTIONS: usize = 4;
+/// Connections that read at the same time. All of them are kept for the next read.
+pub(super) const CONNECTIONS: usize = 4;
 
 pub(super) struct Readers {
     path: PathBuf,
@@ -42,7 +42,7 @@ impl Readers {
         };
         let result = read(&connection).map_err(StoreError::database);
         if let Some(idle) = &mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-            && idle.len() < IDLE_CONNECTIONS
+            && idle.len() < CONNECTIONS
         {
             idle.push(connection);
         }
