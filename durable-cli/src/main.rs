@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `durable` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    durable_cli::cli::main()
+}

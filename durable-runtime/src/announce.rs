@@ -6,7 +6,7 @@ use crate::{
     codec::Outcome,
     core::Core,
     plugin::{AttemptInfo, OperationInfo, OperationsChanged},
-    protocol::{Operation, OperationAction, OperationStatus},
+    protocol::{Operation, OperationAction, OperationId, OperationStatus},
     scope::{Cx, Identity, Run},
 };
 
@@ -38,9 +38,17 @@ impl Run {
         operations.iter().map(describe).collect()
     }
 
-    pub(crate) fn announce_changes(&self, described: &[(OperationInfo, bool)], operation_count: usize) {
+    pub(crate) fn announce_changes(&self, described: &[(OperationInfo, bool)]) {
         let updated: Vec<OperationInfo> = described.iter().map(|(operation, _)| operation.clone()).collect();
-        let change = OperationsChanged { execution_arn: &self.arn, updated: &updated, operation_count };
+        let known = |id: &OperationId| {
+            let core = self.core();
+            core.history
+                .get(id)
+                .map(|operation| OperationInfo::of_record(operation, false, Arc::clone(&self.arn)))
+        };
+        let operation_count = self.core().history.len();
+        let change =
+            OperationsChanged { execution_arn: &self.arn, updated: &updated, operation_count, known: &known };
         self.plugins().each(|plugin| plugin.operations_changed(&change));
         for (operation, _) in described.iter().filter(|(_, has_ended)| *has_ended) {
             self.plugins().each(|plugin| plugin.operation_ended(operation));

@@ -9,7 +9,7 @@ use serde::{Serialize, ser};
 
 use crate::{
     error::{Error, short_type_name},
-    protocol::{ErrorObject, Payload},
+    protocol::{ErrorObject, Payload, limits},
     serdes::{Json, Serdes, SerdesError},
     value::{DurableError, DurableValue},
 };
@@ -115,8 +115,12 @@ pub(crate) fn encode_error<E: DurableError>(error: &E) -> Result<ErrorObject, Se
     let data = serde_json::to_string(error)
         .map_err(|cause| SerdesError(format!("the error `{error}` can't be written as JSON: {cause}")))?;
     let kind = match error.serialize(ContainerName) {
-        Err(Named(Some(Error::SERDE_NAME))) => serde_json::from_str::<Error>(&data)
-            .map_or_else(|_| "Error".to_owned(), |any| any.kind().to_owned()),
+        Err(Named(Some(Error::SERDE_NAME))) => {
+            if let Ok(any) = serde_json::from_str(&data) {
+                return Ok(encode_any_error(any));
+            }
+            "Error".to_owned()
+        }
         Err(Named(Some(name))) => name.to_owned(),
         Ok(()) | Err(Named(None)) => short_type_name::<E>(),
     };
@@ -128,7 +132,30 @@ pub(crate) fn encode_error<E: DurableError>(error: &E) -> Result<ErrorObject, Se
     })
 }
 
-fn decode_error<E: DurableError>(error: &ErrorObject) -> Result<E, SerdesError> {
+/// Our own error is only words, which may be shortened until the record holds them.
+fn encode_any_error(mut any: Error) -> ErrorObject {
+    let mut longest = limits::ERROR_OBJECT / 4;
+    loop {
+        let object = ErrorObject {
+            error_message: Some(any.to_string()),
+            error_type: Some(any.kind().to_owned()),
+            error_data: serde_json::to_string(&any).ok(),
+            stack_trace: None,
+        };
+        if longest == 0 || fits(&object) {
+            return object;
+        }
+        any.shorten(longest);
+        longest /= 2;
+    }
+}
+
+/// True when the service takes this error as it is.
+pub(crate) fn fits(error: &ErrorObject) -> bool {
+    serde_json::to_string(error).is_ok_and(|json| json.len() < limits::ERROR_OBJECT)
+}
+
+pub(crate) fn decode_error<E: DurableError>(error: &ErrorObject) -> Result<E, SerdesError> {
     match &error.error_data {
         Some(data) => serde_json::from_str(data)
             .map_err(|cause| SerdesError::about(data, std::any::type_name::<E>(), cause)),

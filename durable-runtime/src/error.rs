@@ -52,9 +52,28 @@ impl Error {
         &self.kind
     }
 
+    /// Cuts its texts to `longest` bytes each, and all causes together to as many.
+    pub(crate) fn shorten(&mut self, longest: usize) {
+        cut(&mut self.kind, longest);
+        cut(&mut self.message, longest);
+        let mut left = longest;
+        self.causes.retain_mut(|cause| {
+            cut(cause, left);
+            left = left.saturating_sub(cause.len());
+            left > 0
+        });
+    }
+
     /// The messages of the causes, outermost first.
     pub fn causes(&self) -> impl Iterator<Item = &str> {
         self.causes.iter().map(String::as_str)
+    }
+}
+
+fn cut(text: &mut String, longest: usize) {
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+        text.push('…');
     }
 }
 

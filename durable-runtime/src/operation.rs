@@ -24,6 +24,15 @@ pub trait DurableOperation: Sized + Send {
     /// What awaiting it gives.
     type Output;
 
+    /// Erases the operation's type, so that different operations with the same output fit into one `parallel`,
+    /// or a `dyn` method can return one.
+    fn boxed<'a>(self) -> BoxOp<'a, Self::Output>
+    where
+        Self: 'a,
+    {
+        op(self)
+    }
+
     /// Claims its identity, at once, and returns the future that performs it.
     #[doc(hidden)]
     fn start(self, cx: Cx) -> impl Future<Output = Self::Output> + Send;

@@ -173,7 +173,7 @@ pub struct OperationInfo {
 }
 
 /// What a checkpoint's answer changed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct OperationsChanged<'a> {
     /// Which execution.
@@ -182,6 +182,21 @@ pub struct OperationsChanged<'a> {
     pub updated: &'a [OperationInfo],
     /// How many operations are known now.
     pub operation_count: usize,
+    pub(crate) known: &'a dyn Fn(&OperationId) -> Option<OperationInfo>,
+}
+
+impl OperationsChanged<'_> {
+    /// Any operation of the execution, as it stands now.
+    #[must_use]
+    pub fn operation(&self, id: &OperationId) -> Option<OperationInfo> {
+        (self.known)(id)
+    }
+}
+
+impl fmt::Debug for OperationsChanged<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperationsChanged").field("updated", &self.updated).finish_non_exhaustive()
+    }
 }
 
 /// One run of user code: an attempt of a step, or the body of a context.

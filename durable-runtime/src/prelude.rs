@@ -1,8 +1,9 @@
 //! What a file of durable functions needs: `use durable_runtime::prelude::*;`.
 
 pub use crate::{
-    Batch, CallbackError, CallbackId, Condition, ConditionExhausted, Error, Interrupted, InvokeError,
-    InvokeOn as _, Jitter, RetryPolicy, Timestamp, callback, current_step, durable_execution, durable_step,
-    execution_arn, invoke, is_replaying, join, map, nondeterministic, now, parallel, race, random, select_ok,
-    step, step_attempt, try_join, uuid, wait, wait_for_condition, wait_until,
+    Batch, BoxOp, CallbackError, CallbackId, Condition, ConditionExhausted, DurableOperation as _, Error,
+    Interrupted, InvokeError, InvokeOn as _, Jitter, RetryPolicy, Timestamp, callback, current_step,
+    durable_execution, durable_step, execution_arn, invoke, is_replaying, join, map, nondeterministic, now,
+    parallel, race, random, select_ok, step, step_attempt, try_join, uuid, wait, wait_for_condition,
+    wait_until,
 };

@@ -97,6 +97,7 @@ fn a_result_that_an_answer_can_carry_costs_no_call() {
 #[test]
 fn a_result_over_the_limit_of_executions_fails_with_the_limit() {
     let ended = run(returns, MOST);
+    assert_eq!((ended.error().kind(), ended.checkpoint_calls), (Some("PayloadTooLarge"), 0));
     assert!(ended.error().message().contains(&MOST.to_string()), "{}", ended.error());
 }
 
@@ -173,7 +174,8 @@ fn executions_are_long() {
 
 #[durable_execution]
 async fn leaves_a_loser_behind() -> Result<u32, Error> {
-    race!(async { wait(Duration::from_secs(60)).await }, async { wait(Duration::from_secs(600)).await }).await;
+    race!(async { wait(Duration::from_secs(60)).await }, async { wait(Duration::from_secs(600)).await })
+        .await;
     Ok(callback("answer").create().await.result().await?)
 }
 

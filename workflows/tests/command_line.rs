@@ -295,11 +295,11 @@ fn commands_reach_the_process_that_holds_the_data() {
     let line = running.until("waiting for a decision");
     let id = line.split("approve ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
 
-    let second = run(&data, &["research", TOPIC, "--corpus", &corpus]);
+    let other = run(&data, &["research", TOPIC, "--corpus", parent.path().to_str().unwrap()]);
     assert!(
-        !second.status.success() && text(&second).contains("in use by another process"),
+        !other.status.success() && text(&other).contains("whose agents are others"),
         "{}",
-        text(&second)
+        text(&other)
     );
     let listed = json(&run(&data, &["list", "--json", "--status", "AWAITING_APPROVAL"]));
     assert_eq!(listed["workflows"][0]["workflow_id"], id);
@@ -313,6 +313,51 @@ fn commands_reach_the_process_that_holds_the_data() {
     assert!(run(&data, &["reject", &id, "no"]).status.success());
     let (status, output) = running.wait();
     assert!(status.success() && output.contains("rejected: no"), "{output}");
+}
+
+#[test]
+fn a_second_research_joins_the_process_that_holds_the_data() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let corpus = corpus(parent.path());
+    let mut first = Running::start(&data, &["research", TOPIC, "--corpus", &corpus]);
+    let line = first.until("waiting for a decision");
+    let id = line.split("approve ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+
+    let second = run(&data, &["research", "tasks with a parent scope", "--approve", "--json"]);
+    assert!(second.status.success(), "{}", text(&second));
+    assert!(text(&second).contains("another process runs it"), "{}", text(&second));
+    let workflow = json(&second);
+    assert_eq!((&workflow["status"], workflow["workflow_id"] != id.as_str()), (&"COMPLETED".into(), true));
+
+    // The first process dies: whoever follows one of its workflows carries on with it, corpus and all.
+    let mut third = Running::start(&data, &["research", TOPIC, "--resume", "--json"]);
+    third.until("waiting for a decision");
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
+    third.until("going on without it");
+    let approved = run(&data, &["approve", &id]);
+    assert!(approved.status.success(), "{}", text(&approved));
+    let (status, output) = third.wait();
+    let workflow: Value = serde_json::from_str(&output).unwrap();
+    assert!(status.success() && workflow["status"] == "COMPLETED" && workflow["workflow_id"] == id.as_str());
+}
+
+#[test]
+fn a_resumed_workflow_keeps_its_corpus() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let corpus = corpus(parent.path());
+    // Killed before its research can have begun.
+    let mut first = Running::start(&data, &["research", TOPIC, "--corpus", &corpus]);
+    first.until("workflow ");
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
+    let resumed = run(&data, &["research", "--resume", "--approve", "--json"]);
+    assert!(resumed.status.success(), "{}", text(&resumed));
+    assert!(text(&resumed).contains(&format!("--corpus {corpus}")), "{}", text(&resumed));
+    let report = std::fs::read_to_string(json(&resumed)["report_path"].as_str().unwrap()).unwrap();
+    assert!(report.contains("notes.md"), "{report}");
 }
 
 #[cfg(unix)]

@@ -5,6 +5,7 @@
 mod bench;
 mod campaign;
 mod command;
+mod conformance;
 mod figures;
 mod readme;
 mod test;
@@ -30,6 +31,8 @@ enum Task {
     Bench(bench::Arguments),
     /// A long randomised campaign, such as 200 kills at random moments.
     Campaign(campaign::Arguments),
+    /// AWS's requirements for durable execution SDKs, at the development server.
+    Conformance(conformance::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -37,5 +40,6 @@ fn main() -> anyhow::Result<()> {
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Campaign(arguments) => campaign::run(&arguments),
+        Task::Conformance(arguments) => conformance::run(&arguments),
     }
 }

@@ -134,6 +134,9 @@ impl FunctionConfig {
         {
             return refused("`execution_timeout` is 1s to 366d".into());
         }
+        if self.build.is_some() && self.watch.is_empty() {
+            return refused("`build` has nothing to react to; list the sources under `watch`".into());
+        }
         match (self.command.split_first(), &self.url) {
             (Some((program, arguments)), None) => {
                 Ok(Target::Process { program: program.clone(), arguments: arguments.to_vec() })

@@ -3,10 +3,7 @@
 use std::{process::ExitStatus, time::Duration};
 
 use durable_engine::service::RUNTIME_EXIT_ERROR;
-use durable_runtime::{
-    protocol::{ErrorObject, InvocationOutput},
-    workflow::InvocationError,
-};
+use durable_runtime::protocol::ErrorObject;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -68,18 +65,6 @@ pub(super) fn reported(body: &[u8], kind: Option<&str>) -> ErrorObject {
         error_data: None,
         stack_trace: report.stack_trace,
     }
-}
-
-/// A failed invocation, as the engine is told of it.
-///
-/// A process that died is told as a panic, because the engine has no other way to record an invocation's death:
-/// it catches the panic and records `Runtime.ExitError`, as it does for a workflow of its own process. Resuming
-/// does not run the panic hook, so nothing is printed.
-pub(super) fn invocation_failed(error: ErrorObject) -> Result<InvocationOutput, InvocationError> {
-    if error.kind() == Some(RUNTIME_EXIT_ERROR) {
-        std::panic::resume_unwind(Box::new(error.message().to_owned()));
-    }
-    Err(InvocationError { message: error.to_string() })
 }
 
 #[cfg(test)]

@@ -91,6 +91,12 @@ impl DevServer {
         &self.service.engine
     }
 
+    /// The functions and where they run, by name.
+    #[must_use]
+    pub fn functions(&self) -> Vec<(String, String)> {
+        self.service.functions.iter().map(|(name, function)| (name.to_owned(), function.host())).collect()
+    }
+
     /// Stops: no invocation begins any more, running ones get until `limit` to end, then their processes are
     /// ended. True when all of them ended in time.
     pub async fn shutdown(mut self, limit: Duration) -> bool {

@@ -135,10 +135,9 @@ impl Driver {
                     if watched { self.run.describe_changes(&core, &operations) } else { Vec::new() };
                 core.absorb(operations);
                 core.acknowledge();
-                let operation_count = core.history.len();
                 drop(core);
                 if watched {
-                    self.run.announce_changes(&described, operation_count);
+                    self.run.announce_changes(&described);
                 }
                 None
             }
@@ -258,6 +257,9 @@ impl Driver {
             return Move::Again;
         }
         match self.outcome.take() {
+            Some(Outcome::Succeeded(Some(payload))) if payload.len() > limits::EXECUTION_PAYLOAD => {
+                self.fail(result_too_large(payload.len()))
+            }
             Some(Outcome::Succeeded(Some(payload))) if payload.len() > limits::INVOCATION_RESULT => {
                 self.outcome = Some(Outcome::Succeeded(Some(Payload::from(""))));
                 if !self.result_checkpointed {
@@ -312,6 +314,17 @@ enum Move {
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> ErrorObject {
     ErrorObject::new("WorkflowPanicked", format!("the durable execution panicked: {}", panic_message(panic)))
+}
+
+fn result_too_large(bytes: usize) -> ErrorObject {
+    ErrorObject::new(
+        "PayloadTooLarge",
+        format!(
+            "the result of the execution takes {bytes} bytes, and the service stores at most {}; \
+             return a reference to where the data is kept",
+            limits::EXECUTION_PAYLOAD
+        ),
+    )
 }
 
 fn unrecorded() -> ErrorObject {

@@ -1,9 +1,15 @@
 //! The AWS SDK's client, made once for each process.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
-use aws_config::timeout::TimeoutConfig;
-use aws_sdk_lambda::Client;
+use aws_config::{
+    ecs::EcsCredentialsProvider, environment::EnvironmentVariableCredentialsProvider,
+    meta::credentials::CredentialsProviderChain, provider_config::ProviderConfig,
+};
+use aws_sdk_lambda::{
+    Client, Config,
+    config::{Region, timeout::TimeoutConfig},
+};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -13,14 +19,38 @@ use aws_smithy_http_client::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Region, credentials and endpoint from the environment (`AWS_ENDPOINT_URL_LAMBDA` for a local engine); retries
-/// are the SDK's own, which repeat a request under the same client token.
-pub(super) async fn from_environment() -> Client {
+/// A client for the function's own region and role.
+///
+/// Lambda says both in the environment, so the SDK's default chains (profiles, IMDS, STS, SSO) are left out: they are
+/// never asked here, and would be a tenth of the binary. Whoever needs them passes a client of their own. Retries are the
+/// SDK's, which repeat a request under the same client token.
+pub(super) fn from_environment() -> Client {
+    // Ring instead of the SDK's default cryptography: smaller, and no C tool chain beyond the compiler.
+    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-    // Ring instead of the SDK's default cryptography: less than half of its size in the binary, and no C tool chain
-    // beyond the compiler.
-    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let config = aws_config::from_env().http_client(https).timeout_config(timeouts).load().await;
-    Client::new(&config)
+    // SnapStart has no credentials in variables, since a snapshot outlives them: it has the container's endpoint.
+    let container =
+        EcsCredentialsProvider::builder().configure(&ProviderConfig::empty().with_http_client(https.clone()));
+    let credentials =
+        CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
+            .or_else("Container", container.build());
+    let mut config = Config::builder()
+        .region(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).map(Region::new))
+        .credentials_provider(credentials)
+        .http_client(https)
+        .timeout_config(timeouts);
+    config
+        .set_endpoint_url(variable("AWS_ENDPOINT_URL_LAMBDA").or_else(|| variable("AWS_ENDPOINT_URL")))
+        .set_use_fips(switch("AWS_USE_FIPS_ENDPOINT"))
+        .set_use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT"));
+    Client::from_conf(config.build())
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn switch(name: &str) -> Option<bool> {
+    variable(name).map(|value| value.eq_ignore_ascii_case("true"))
 }

@@ -98,15 +98,19 @@ fn operation(operation: types::Operation) -> Operation {
         wait_details: operation.wait_details.map(|details| WaitDetails {
             scheduled_end_timestamp: details.scheduled_end_timestamp.map(timestamp),
         }),
-        callback_details: operation.callback_details.map(|details| Box::new(CallbackDetails {
-            callback_id: details.callback_id,
-            result: payload(details.result),
-            error: details.error.map(error_in),
-        })),
-        chained_invoke_details: operation.chained_invoke_details.map(|details| Box::new(ChainedInvokeDetails {
-            result: payload(details.result),
-            error: details.error.map(error_in),
-        })),
+        callback_details: operation.callback_details.map(|details| {
+            Box::new(CallbackDetails {
+                callback_id: details.callback_id,
+                result: payload(details.result),
+                error: details.error.map(error_in),
+            })
+        }),
+        chained_invoke_details: operation.chained_invoke_details.map(|details| {
+            Box::new(ChainedInvokeDetails {
+                result: payload(details.result),
+                error: details.error.map(error_in),
+            })
+        }),
     }
 }
 
@@ -190,5 +194,146 @@ const fn status(status: &types::OperationStatus) -> OperationStatus {
         types::OperationStatus::TimedOut => OperationStatus::TimedOut,
         types::OperationStatus::Stopped => OperationStatus::Stopped,
         _ => OperationStatus::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{
+        CallbackOptions, ChainedInvokeOptions, ContextOptions, StepOptions, WaitOptions, sub_type,
+    };
+
+    fn error() -> ErrorObject {
+        ErrorObject {
+            error_data: Some("{}".into()),
+            stack_trace: Some(vec!["at main".into()]),
+            ..ErrorObject::new("Refused", "not today")
+        }
+    }
+
+    #[test]
+    fn a_moment_in_seconds_is_the_nearest_millisecond() {
+        let millis = |seconds: f64| timestamp(DateTime::from_secs_f64(seconds)).as_millis();
+        assert_eq!(millis(1_764_802_628.83), 1_764_802_628_830);
+        assert_eq!(millis(1_764_802_628.999_9), 1_764_802_629_000);
+        assert_eq!(millis(1_764_802_628.0), 1_764_802_628_000);
+        // Every millisecond of a second survives the way through a JSON number.
+        for part in 0..1000 {
+            let moment = 1_764_802_628_000 + part;
+            assert_eq!(millis(moment as f64 / 1000.0), moment);
+        }
+    }
+
+    #[test]
+    fn every_member_of_an_update_is_sent() {
+        let mut update =
+            OperationUpdate::new(OperationId::new("2"), OperationType::Step, OperationAction::Retry);
+        update.parent_id = Some(OperationId::new("1"));
+        update.name = Some("charge".into());
+        update.sub_type = Some(sub_type::STEP.into());
+        update.payload = Some("7".into());
+        update.error = Some(error());
+        update.context_options = Some(ContextOptions { replay_children: true });
+        update.step_options = Some(StepOptions { next_attempt_delay_seconds: 5 });
+        update.wait_options = Some(WaitOptions { wait_seconds: u64::MAX });
+        update.callback_options =
+            Some(CallbackOptions { timeout_seconds: Some(60), heartbeat_timeout_seconds: None });
+        update.chained_invoke_options = Some(ChainedInvokeOptions {
+            function_name: "f:1".into(),
+            tenant_id: Some("tenant".into()),
+            x_amzn_trace_id: Some("Root=1".into()),
+        });
+        let sent = updates(vec![update]).unwrap().remove(0);
+        assert_eq!((sent.id(), sent.parent_id(), sent.name()), ("2", Some("1"), Some("charge")));
+        assert_eq!((sent.r#type(), sent.sub_type()), (&types::OperationType::Step, Some("Step")));
+        assert_eq!((sent.action(), sent.payload()), (&types::OperationAction::Retry, Some("7")));
+        assert_eq!(error_in(sent.error().unwrap().clone()), error());
+        assert_eq!(sent.context_options().unwrap().replay_children(), Some(true));
+        assert_eq!(sent.step_options().unwrap().next_attempt_delay_seconds(), Some(5));
+        assert_eq!(sent.wait_options().unwrap().wait_seconds(), Some(i32::MAX));
+        assert_eq!(sent.callback_options().unwrap().timeout_seconds(), 60);
+        let invoke = sent.chained_invoke_options().unwrap();
+        assert_eq!((invoke.function_name(), invoke.tenant_id()), ("f:1", Some("tenant")));
+        assert_eq!(invoke.x_amzn_trace_id(), Some("Root=1"));
+    }
+
+    #[test]
+    fn what_an_update_does_not_have_is_not_sent() {
+        let update = OperationUpdate::new(OperationId::new("1"), OperationType::Wait, OperationAction::Start);
+        let sent = updates(vec![update]).unwrap().remove(0);
+        let bare = types::OperationUpdate::builder()
+            .id("1")
+            .r#type(types::OperationType::Wait)
+            .action(types::OperationAction::Start);
+        assert_eq!(sent, bare.build().unwrap());
+    }
+
+    #[test]
+    fn every_member_of_an_operation_is_read() {
+        let moment = DateTime::from_millis(1_764_802_628_830);
+        let at = Timestamp::from_millis(1_764_802_628_830);
+        let wire = types::Operation::builder()
+            .id("2")
+            .parent_id("1")
+            .name("charge")
+            .r#type(types::OperationType::Step)
+            .sub_type("Step")
+            .status(types::OperationStatus::Pending)
+            .start_timestamp(moment)
+            .end_timestamp(moment)
+            .execution_details(types::ExecutionDetails::builder().input_payload("{}").build())
+            .context_details(types::ContextDetails::builder().replay_children(true).result("1").build())
+            .step_details(
+                types::StepDetails::builder()
+                    .attempt(2)
+                    .next_attempt_timestamp(moment)
+                    .result("3")
+                    .error(error_out(error()))
+                    .build(),
+            )
+            .wait_details(types::WaitDetails::builder().scheduled_end_timestamp(moment).build())
+            .callback_details(types::CallbackDetails::builder().callback_id("c").result("").build())
+            .chained_invoke_details(types::ChainedInvokeDetails::builder().result("4").build());
+        let read = operation(wire.build().unwrap());
+        let mut expected = Operation::started(OperationId::new("2"), OperationType::Step, at);
+        expected.parent_id = Some(OperationId::new("1"));
+        expected.name = Some("charge".into());
+        expected.sub_type = Some("Step".into());
+        expected.status = OperationStatus::Pending;
+        expected.end_timestamp = Some(at);
+        expected.execution_details = Some(ExecutionDetails { input_payload: Some("{}".into()) });
+        expected.context_details =
+            Some(ContextDetails { replay_children: Some(true), result: Some("1".into()), error: None });
+        expected.step_details = Some(StepDetails {
+            attempt: Some(2),
+            next_attempt_timestamp: Some(at),
+            result: Some("3".into()),
+            error: Some(error()),
+        });
+        expected.wait_details = Some(WaitDetails { scheduled_end_timestamp: Some(at) });
+        // An empty result is not an absent one.
+        let callback =
+            CallbackDetails { callback_id: Some("c".into()), result: Some("".into()), error: None };
+        expected.callback_details = Some(Box::new(callback));
+        expected.chained_invoke_details =
+            Some(Box::new(ChainedInvokeDetails { result: Some("4".into()), error: None }));
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn enum_values_of_a_later_version_are_unknown_and_all_others_keep_their_names() {
+        for name in ["EXECUTION", "CONTEXT", "STEP", "WAIT", "CALLBACK", "CHAINED_INVOKE"] {
+            let read = operation_type_in(&types::OperationType::from(name));
+            assert_eq!(operation_type_out(read).as_str(), name);
+            assert_eq!(serde_json::to_value(read).unwrap(), name);
+        }
+        for name in
+            ["STARTED", "PENDING", "READY", "SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "STOPPED"]
+        {
+            assert_eq!(serde_json::to_value(status(&types::OperationStatus::from(name))).unwrap(), name);
+        }
+        assert_eq!(operation_type_in(&types::OperationType::from("NEW_KIND")), OperationType::Unknown);
+        assert_eq!(status(&types::OperationStatus::from("NEW_STATUS")), OperationStatus::Unknown);
     }
 }

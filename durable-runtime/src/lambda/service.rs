@@ -1,7 +1,8 @@
 //! The durable execution service behind the AWS SDK.
 
+use std::sync::OnceLock;
+
 use aws_sdk_lambda::Client;
-use tokio::sync::OnceCell;
 
 use super::{client, convert, refusal};
 use crate::{
@@ -12,20 +13,20 @@ use crate::{
 /// Operations in a page of the state: the most that the service gives.
 const PAGE: i32 = 1000;
 
-/// Lambda's API. The client is made by the first call: loading its configuration and the root certificates must
-/// not delay the first request for an invocation.
+/// Lambda's API. The client is made by the first call: the root certificates must not delay the first request for an
+/// invocation.
 #[derive(Debug, Default)]
 pub(super) struct LambdaService {
-    client: OnceCell<Client>,
+    client: OnceLock<Client>,
 }
 
 impl LambdaService {
     pub(super) fn with_client(client: Client) -> Self {
-        Self { client: OnceCell::new_with(Some(client)) }
+        Self { client: OnceLock::from(client) }
     }
 
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(client::from_environment).await
+    fn client(&self) -> &Client {
+        self.client.get_or_init(client::from_environment)
     }
 }
 
@@ -38,7 +39,6 @@ impl DurableService for LambdaService {
             let updates = convert::updates(request.updates)?;
             let call = self
                 .client()
-                .await
                 .checkpoint_durable_execution()
                 .durable_execution_arn(request.durable_execution_arn)
                 .checkpoint_token(request.checkpoint_token)
@@ -57,7 +57,6 @@ impl DurableService for LambdaService {
         Box::pin(async move {
             let call = self
                 .client()
-                .await
                 .get_durable_execution_state()
                 .durable_execution_arn(request.durable_execution_arn)
                 .checkpoint_token(request.checkpoint_token)

@@ -9,7 +9,7 @@ use crate::{
     core::outbox::Urgency,
     operation::{DurableBlock, DurableOperation, only_inside},
     operations::{
-        settle::{outcome_of, settle_context},
+        settle::{check_error, outcome_of, settle_context},
         step::{HasMeta, Meta},
     },
     protocol::{ErrorObject, Operation, OperationAction, OperationType, Payload, sub_type},
@@ -212,6 +212,9 @@ impl<'a, R> ContextRecord<'a, R> {
             Err(error) => self.unusable("can't be written", error).await,
         };
         if self.state == ContextState::Open {
+            if let Err(error) = check_error(self.identity, &outcome) {
+                self.cx.fail(error).await;
+            }
             settle_context(self.cx, self.identity, &outcome, || Payload::from(""));
         }
         self.decode(&outcome).await

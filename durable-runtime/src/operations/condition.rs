@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::{Codec, Fallible, Outcome, decode_value, encode_error},
+    codec::{Outcome, decode_error, encode_error},
     core::{identity::unit_interval, outbox::Urgency},
     error::{ConditionExhausted, Interrupted},
     operation::{DurableOperation, only_inside},
@@ -20,7 +20,7 @@ use crate::{
     },
     retry::{Jitter, RetryPolicy, seconds_ceil},
     scope::{Cx, Identity},
-    serdes::{Json, Serdes},
+    serdes::{Json, Serdes, SerdesError},
     service::BoxFuture,
     value::{DurableError, DurableValue},
 };
@@ -73,11 +73,12 @@ where
             }),
             max_attempts: None,
             invalid: None,
+            write: Json::serialize,
+            read: Json::deserialize,
         },
         begin: Box::new(move |cx, settings| {
-            let initial = Json::serialize(&initial).map(|_| initial);
-            match initial {
-                Ok(initial) => {
+            match (settings.write)(&initial) {
+                Ok(_) => {
                     // The name is the check's own, so the first check is made before the identity is claimed.
                     let (check_name, first) = cx.enter(|| check(initial)).into_parts();
                     let name = settings.name.clone().unwrap_or_else(|| check_name.into());
@@ -106,6 +107,8 @@ pub struct WaitForCondition<'a, S, E> {
 type Begin<'a, S, E> = Box<dyn FnOnce(Cx, Settings<S>) -> BoxFuture<'a, Result<S, E>> + Send + 'a>;
 
 struct Settings<S> {
+    write: fn(&S) -> Result<String, SerdesError>,
+    read: fn(&str) -> Result<S, SerdesError>,
     name: Option<CompactString>,
     strategy: Strategy<S>,
     max_attempts: Option<u32>,
@@ -161,6 +164,13 @@ impl<S, E> WaitForCondition<'_, S, E> {
         self
     }
 
+    /// Stores the state between two checks, and the result, with another serdes.
+    pub fn serdes<R: Serdes<S>>(mut self) -> Self {
+        self.settings.write = R::serialize;
+        self.settings.read = R::deserialize;
+        self
+    }
+
     /// Gives up after this many checks.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = Some(attempts);
@@ -198,7 +208,7 @@ where
             // The first check got the initial state when it was made.
             (None, Some(body)) => body,
             (None, None) => machine.fail("the state between two checks is gone".to_owned()).await,
-            (Some(state), _) => match decode_value::<S, Json>(Some(&state)) {
+            (Some(state), _) => match (machine.settings.read)(&state) {
                 Ok(state) => machine.cx.enter(|| check(state)).into_parts().1,
                 Err(error) => machine.unusable(error).await,
             },
@@ -206,10 +216,10 @@ where
         let running = machine.cx.announce_attempt(&machine.identity, Some(attempt), false);
         let outcome = match machine.run(attempt, body.attempt(true)).await {
             Ok(Ok(Condition::Met(state))) => {
-                Json::serialize(&state).map(|text| Outcome::Succeeded(Some(text.into())))
+                (machine.settings.write)(&state).map(|text| Outcome::Succeeded(Some(text.into())))
             }
             Ok(Ok(Condition::NotYet(state))) => {
-                match (Json::serialize(&state), machine.delay(&state, attempt)) {
+                match ((machine.settings.write)(&state), machine.delay(&state, attempt)) {
                     (Ok(text), Some(seconds)) => {
                         let state = Payload::from(text);
                         machine.cx.announce_attempt_end(running, &Outcome::Succeeded(Some(state.clone())));
@@ -324,7 +334,13 @@ impl<S: DurableValue> ConditionMachine<S> {
     }
 
     async fn decode<E: DurableError>(&self, outcome: &Outcome) -> Result<S, E> {
-        match <Fallible as Codec<Result<S, E>>>::decode(outcome) {
+        let decoded = match outcome {
+            Outcome::Succeeded(payload) => {
+                (self.settings.read)(payload.as_ref().map_or("null", Payload::as_str)).map(Ok)
+            }
+            Outcome::Failed(error) => decode_error(error).map(Err),
+        };
+        match decoded {
             Ok(value) => value,
             Err(error) => self.unusable(error).await,
         }

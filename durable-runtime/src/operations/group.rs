@@ -15,7 +15,7 @@ use crate::{
     core::{Fatal, identity::Namespace},
     operations::{
         child::{ContextState, open_context},
-        settle::settle_context,
+        settle::{check_error, settle_context},
     },
     plugin::AttemptInfo,
     protocol::{ErrorObject, OperationId, OperationType, Payload},
@@ -452,6 +452,9 @@ where
             Ok(outcome) => {
                 branch.cx.announce_attempt_end(branch.attempt.take(), &outcome);
                 if let (Some(identity), true) = (&branch.identity, branch.record_end) {
+                    if let Err(error) = check_error(identity, &outcome) {
+                        return self.cx.run().fail(Fatal::Fail(error));
+                    }
                     settle_context(&branch.cx, identity, &outcome, || Payload::from(""));
                 }
                 self.running -= 1;

@@ -381,6 +381,12 @@ impl<T, E> Batch<T, E> {
         self.count(ItemStatus::Failed) > 0
     }
 
+    /// The batch as a whole: failed when an item failed.
+    #[must_use]
+    pub fn status(&self) -> ItemStatus {
+        if self.has_failure() { ItemStatus::Failed } else { ItemStatus::Succeeded }
+    }
+
     /// How many items have this status.
     #[must_use]
     pub fn count(&self, status: ItemStatus) -> usize {

@@ -99,12 +99,12 @@ impl Record {
     }
 }
 
-/// A claimed group of branches that are written out.
+/// A group of branches that are written out, claimed unless its plan is wrong.
 struct Written<'a> {
     cx: Cx,
-    identity: Identity,
-    completion: Completion,
-    branches: Vec<(Option<&'static str>, Begin<'a>)>,
+    identity: Result<Identity, String>,
+    plan: Plan,
+    begins: Vec<Begin<'a>>,
 }
 
 impl<'a> Written<'a> {
@@ -112,28 +112,38 @@ impl<'a> Written<'a> {
         cx: Cx,
         name: Option<&'static str>,
         completion: Completion,
+        max_concurrency: Option<usize>,
         branches: Vec<(Option<&'static str>, Begin<'a>)>,
     ) -> Self {
-        let identity = claim_context(&cx, sub_type::PARALLEL, name.map(CompactString::const_new));
-        Self { cx, identity, completion, branches }
-    }
-
-    /// Runs the branches; gives the outcomes of those that ended.
-    async fn run(self) -> Ended {
-        let (names, begins): (Vec<_>, Vec<_>) = self.branches.into_iter().unzip();
-        let name = |(index, name): (usize, Option<&'static str>)| {
+        let (names, begins): (Vec<_>, Vec<_>) = branches.into_iter().unzip();
+        let branch_name = |(index, name): (usize, Option<&'static str>)| {
             Some(name.map_or_else(|| format_compact!("parallel-branch-{index}"), CompactString::const_new))
         };
         let plan = Plan {
             branches: begins.len(),
             branch_sub_type: sub_type::PARALLEL_BRANCH,
-            max_concurrency: None,
-            completion: self.completion,
+            max_concurrency,
+            completion,
             flat: false,
             keys: None,
-            names: names.into_iter().enumerate().map(name).collect(),
+            names: names.into_iter().enumerate().map(branch_name).collect(),
         };
-        let mut begins: Vec<Option<Begin<'a>>> = begins.into_iter().map(Some).collect();
+        // Checked before the identity is claimed: a wrong plan records nothing.
+        let identity = plan
+            .check()
+            .map(|()| claim_context(&cx, sub_type::PARALLEL, name.map(CompactString::const_new)))
+            .map_err(|wrong| format!("parallel `{}`: {wrong}", name.unwrap_or_default()));
+        Self { cx, identity, plan, begins }
+    }
+
+    /// Runs the branches; gives the outcomes of those that ended.
+    async fn run(self) -> Ended {
+        let (cx, plan) = (self.cx, self.plan);
+        let identity = match self.identity {
+            Ok(identity) => identity,
+            Err(wrong) => cx.fail(ErrorObject::new("ValidationError", wrong)).await,
+        };
+        let mut begins: Vec<Option<Begin<'a>>> = self.begins.into_iter().map(Some).collect();
         let begin = |index: usize, cx: Cx| {
             let begin = begins.get_mut(index).and_then(Option::take);
             cx.enter(|| begin.expect("a group starts each branch once")(cx.clone()))
@@ -141,18 +151,18 @@ impl<'a> Written<'a> {
         let encode = |result: &GroupResult| {
             serde_json::to_string(&Record::of(result)).map_err(|error| SerdesError(error.to_string()))
         };
-        let record = match run_group(&self.cx, &self.identity, &plan, begin, encode).await {
+        let record = match run_group(&cx, &identity, &plan, begin, encode).await {
             GroupEnd::Items(result) => Ok(Record::of(&result)),
             GroupEnd::Recorded(payload) => serde_json::from_str(payload.as_deref().unwrap_or("null")),
         };
         let outcomes = match record {
             Ok(record) => record.into_outcomes(plan.branches),
             Err(error) => {
-                let message = format!("the record of {} can't be read: {error}", self.identity.describe());
-                self.cx.fail(ErrorObject::new("ChildContextError", message)).await
+                let message = format!("the record of {} can't be read: {error}", identity.describe());
+                cx.fail(ErrorObject::new("ChildContextError", message)).await
             }
         };
-        Ended { cx: self.cx, identity: self.identity, outcomes }
+        Ended { cx, identity, outcomes }
     }
 }
 
@@ -200,11 +210,21 @@ const fn is_success(outcome: &Outcome) -> bool {
 pub struct Join<B> {
     name: Option<&'static str>,
     branches: B,
+    max_concurrency: Option<usize>,
+}
+
+impl<B> Join<B> {
+    /// Runs at most this many branches at a time, in the order in which they are written. Default: all at
+    /// once. 0 fails the execution.
+    pub const fn max_concurrency(mut self, branches: usize) -> Self {
+        self.max_concurrency = Some(branches);
+        self
+    }
 }
 
 #[doc(hidden)]
 pub const fn join<B>(name: Option<&'static str>, branches: B) -> Join<B> {
-    Join { name, branches }
+    Join { name, branches, max_concurrency: None }
 }
 
 /// What `try_join!` makes.
@@ -214,11 +234,21 @@ pub const fn join<B>(name: Option<&'static str>, branches: B) -> Join<B> {
 pub struct TryJoin<B> {
     name: Option<&'static str>,
     branches: B,
+    max_concurrency: Option<usize>,
+}
+
+impl<B> TryJoin<B> {
+    /// Runs at most this many branches at a time, in the order in which they are written. Default: all at
+    /// once. 0 fails the execution.
+    pub const fn max_concurrency(mut self, branches: usize) -> Self {
+        self.max_concurrency = Some(branches);
+        self
+    }
 }
 
 #[doc(hidden)]
 pub const fn try_join<B>(name: Option<&'static str>, branches: B) -> TryJoin<B> {
-    TryJoin { name, branches }
+    TryJoin { name, branches, max_concurrency: None }
 }
 
 macro_rules! joins {
@@ -231,7 +261,7 @@ macro_rules! joins {
 
             fn start(self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
                 let branches = vec![$(self.branches.$index.erase()),+];
-                let group = Written::claim(cx, self.name, Completion::ALL, branches);
+                let group = Written::claim(cx, self.name, Completion::ALL, self.max_concurrency, branches);
                 async move {
                     let ended = group.run().await;
                     ($(ended.take::<$value, $codec>($index).await,)+)
@@ -247,7 +277,7 @@ macro_rules! joins {
 
             fn start(self, cx: Cx) -> impl Future<Output = Self::Output> + Send {
                 let branches = vec![$(self.branches.$index.erase()),+];
-                let group = Written::claim(cx, self.name, Completion::default(), branches);
+                let group = Written::claim(cx, self.name, Completion::default(), self.max_concurrency, branches);
                 async move {
                     let ended = group.run().await;
                     if let Some(failed) = ended.first(is_failure) {
@@ -297,7 +327,7 @@ impl<'a, O: Send + 'a, K: Codec<O>> DurableOperation for Race<'a, O, K> {
     fn start(self, cx: Cx) -> impl Future<Output = O> + Send {
         let completion = Completion { first_settled: true, ..Completion::default() };
         let branches = self.branches.into_iter().map(Branch::erase).collect();
-        let group = Written::claim(cx, self.name, completion, branches);
+        let group = Written::claim(cx, self.name, completion, None, branches);
         async move {
             let ended = group.run().await;
             let winner = ended.first(|_| true).unwrap_or_default();
@@ -334,7 +364,7 @@ impl<'a, T: Send + 'a, E: Send + 'a, K: Codec<Result<T, E>>> DurableOperation
         let completion = Completion { min_successful: Some(1), ..Completion::default() };
         let last = self.branches.len().saturating_sub(1);
         let branches = self.branches.into_iter().map(Branch::erase).collect();
-        let group = Written::claim(cx, self.name, completion, branches);
+        let group = Written::claim(cx, self.name, completion, None, branches);
         async move {
             let ended = group.run().await;
             let decisive = ended.first(is_success).unwrap_or(last);

@@ -1,7 +1,7 @@
 //! How operations with a result are settled: the update that records an outcome, checked against the limits.
 
 use crate::{
-    codec::Outcome,
+    codec::{Outcome, fits},
     core::outbox::{Sequence, Urgency},
     protocol::{ContextOptions, ErrorObject, Operation, OperationAction, OperationStatus, Payload, limits},
     scope::{Cx, Identity},
@@ -13,6 +13,7 @@ use crate::{
 ///
 /// The payload is over the service's limit; the error names the operation.
 pub(crate) fn settle_step(cx: &Cx, identity: &Identity, outcome: &Outcome) -> Result<Sequence, ErrorObject> {
+    check_error(identity, outcome)?;
     if let Outcome::Succeeded(Some(payload)) = outcome
         && payload.len() > limits::OPERATION_PAYLOAD
     {
@@ -28,6 +29,30 @@ pub(crate) fn settle_step(cx: &Cx, identity: &Identity, outcome: &Outcome) -> Re
         ));
     }
     Ok(push_outcome(cx, identity, outcome, None))
+}
+
+/// Refuses an error whose data would not fit its record: a replay could not restore it, so that the first run
+/// must not see it either.
+///
+/// # Errors
+///
+/// It doesn't fit; the error names the operation.
+pub(crate) fn check_error(identity: &Identity, outcome: &Outcome) -> Result<(), ErrorObject> {
+    let Outcome::Failed(error) = outcome else { return Ok(()) };
+    let Some(data) = &error.error_data else { return Ok(()) };
+    if fits(error) || fit_error(error.clone()).error_data.is_some() {
+        return Ok(());
+    }
+    Err(ErrorObject::new(
+        "PayloadTooLarge",
+        format!(
+            "the error of {} takes {} bytes, and the service stores at most {}; \
+             return a reference to where the details are kept",
+            identity.describe(),
+            data.len(),
+            limits::ERROR_OBJECT
+        ),
+    ))
 }
 
 /// Queues the update that ends a context. A result that is too large for a record is replaced by `summary`,
@@ -71,19 +96,18 @@ fn push_outcome(
 
 /// Shortens what a person reads until the error fits the service's limit; the data is kept or dropped whole.
 pub(crate) fn fit_error(mut error: ErrorObject) -> ErrorObject {
-    let size = |error: &ErrorObject| serde_json::to_string(error).map_or(usize::MAX, |json| json.len());
-    if size(&error) < limits::ERROR_OBJECT {
+    if fits(&error) {
         return error;
     }
     error.stack_trace = None;
-    if size(&error) >= limits::ERROR_OBJECT
+    if !fits(&error)
         && let Some(message) = &mut error.error_message
     {
         let keep = message.floor_char_boundary(limits::ERROR_OBJECT / 8);
         message.truncate(keep);
         message.push('…');
     }
-    if size(&error) >= limits::ERROR_OBJECT {
+    if !fits(&error) {
         error.error_data = None;
     }
     error

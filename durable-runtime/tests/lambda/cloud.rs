@@ -21,24 +21,24 @@ use crate::{
     runtime_api::{self, Answer, Invocations, Remote},
 };
 
-pub type Shared = Arc<Cloud>;
+pub(crate) type Shared = Arc<Cloud>;
 
 #[derive(Default)]
-pub struct Cloud {
+pub(crate) struct Cloud {
     engine: OnceLock<Engine>,
-    pub api: Api,
-    pub invocations: Invocations,
+    pub(crate) api: Api,
+    pub(crate) invocations: Invocations,
     lines: Mutex<Vec<Value>>,
 }
 
 impl Cloud {
-    pub fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         self.engine.get().expect("set before the function starts")
     }
 }
 
 /// A cloud with one function.
-pub struct Function {
+pub(crate) struct Function {
     name: &'static str,
     cloud: Shared,
     // Killed when it is dropped.
@@ -46,11 +46,15 @@ pub struct Function {
 }
 
 impl Function {
-    pub async fn start(name: &'static str) -> Self {
+    pub(crate) async fn start(name: &'static str) -> Self {
         Self::start_with(name, Engine::builder(), &[]).await
     }
 
-    pub async fn start_with(name: &'static str, engine: EngineBuilder, variables: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(
+        name: &'static str,
+        engine: EngineBuilder,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let cloud = Shared::default();
         let remote = Remote { name, cloud: cloud.clone() };
         let engine = engine.workflow(Arc::new(remote)).open().unwrap();
@@ -97,62 +101,72 @@ impl Function {
         Self { name, cloud, _process: process }
     }
 
-    pub fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         self.cloud.engine()
     }
 
     /// Lets the next checkpoints of the function fail, one after the other.
-    pub fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
         self.cloud.api.checkpoint_faults.lock().unwrap().extend(faults);
     }
 
     /// Lets the next reads of the state fail, one after the other.
-    pub fn fail_next_read(&self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn fail_next_read(&self, faults: impl IntoIterator<Item = Fault>) {
         self.cloud.api.state_faults.lock().unwrap().extend(faults);
     }
 
-    pub async fn execute(&self, input: impl Serialize) -> ExecutionSummary {
+    pub(crate) async fn execute(&self, input: impl Serialize) -> ExecutionSummary {
         let arn = self.begin(input).await;
         self.end_of(&arn).await
     }
 
-    pub async fn begin(&self, input: impl Serialize) -> String {
+    pub(crate) async fn begin(&self, input: impl Serialize) -> String {
         let input = serde_json::to_string(&input).unwrap();
         let options = StartOptions::default();
         self.engine().start_raw(self.name, options, input.into()).await.unwrap().arn
     }
 
-    pub async fn end_of(&self, arn: &str) -> ExecutionSummary {
+    pub(crate) async fn end_of(&self, arn: &str) -> ExecutionSummary {
         let end = self.engine().wait_for_end(arn);
         tokio::time::timeout(Duration::from_secs(60), end).await.expect("the execution ends").unwrap()
     }
 
     /// Invokes the function with something else than a durable invocation.
-    pub async fn invoke(&self, event: &Value) -> Answer {
+    pub(crate) async fn invoke(&self, event: &Value) -> Answer {
         let answer = self.cloud.invocations.invoke("direct".to_owned(), event.to_string());
         tokio::time::timeout(Duration::from_secs(60), answer).await.expect("the function answers")
     }
 
-    pub fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<Call> {
         self.cloud.api.calls.lock().unwrap().clone()
     }
 
     /// The function errors among the answers.
-    pub fn errors(&self) -> Vec<Value> {
+    pub(crate) fn errors(&self) -> Vec<Value> {
         let answers = self.cloud.invocations.answers.lock().unwrap();
         answers.iter().filter_map(|answer| answer.clone().err()).collect()
     }
 
-    pub fn answers(&self) -> Vec<Answer> {
+    pub(crate) fn answers(&self) -> Vec<Answer> {
         self.cloud.invocations.answers.lock().unwrap().clone()
     }
 
-    pub fn peak(&self) -> usize {
+    pub(crate) async fn first_answer(&self) -> Answer {
+        for _ in 0..200 {
+            if let Some(answer) = self.answers().into_iter().next() {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the function gave no answer");
+    }
+
+    pub(crate) fn peak(&self) -> usize {
         *self.cloud.invocations.peak.lock().unwrap()
     }
 
     /// The log lines that the function has written, once one of them is `wanted`.
-    pub async fn log_with(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+    pub(crate) async fn log_with(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         for _ in 0..200 {
             let lines = self.cloud.lines.lock().unwrap().clone();
             if lines.iter().any(&wanted) {

@@ -20,7 +20,7 @@ use crate::cloud::Shared;
 
 /// What goes wrong with the next call.
 #[derive(Clone)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It is refused.
     Refusal { status: u16, code: &'static str, message: &'static str },
     /// It is carried out, but its answer is lost.
@@ -29,17 +29,17 @@ pub enum Fault {
 
 /// One call as it came in.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Call {
+pub(crate) enum Call {
     Checkpoint { token: String, client_token: String, updates: Vec<OperationUpdate> },
     State { marker: String },
 }
 
 #[derive(Default)]
-pub struct Api {
-    pub checkpoint_faults: Mutex<VecDeque<Fault>>,
-    pub state_faults: Mutex<VecDeque<Fault>>,
+pub(crate) struct Api {
+    pub(crate) checkpoint_faults: Mutex<VecDeque<Fault>>,
+    pub(crate) state_faults: Mutex<VecDeque<Fault>>,
     /// Every request, the SDK's repetitions included.
-    pub calls: Mutex<Vec<Call>>,
+    pub(crate) calls: Mutex<Vec<Call>>,
 }
 
 impl Api {
@@ -54,7 +54,7 @@ impl Api {
     }
 }
 
-pub fn routes() -> Router<Shared> {
+pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/2025-12-01/durable-executions/{arn}/checkpoint", post(checkpoint))
         .route("/2025-12-01/durable-executions/{arn}/state", get(state))

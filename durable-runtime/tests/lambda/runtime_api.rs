@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use axum::{
-    Json, Router,
+    Router,
     body::Bytes,
     extract::{Path, State},
     http::StatusCode,
@@ -24,17 +24,17 @@ use crate::cloud::Shared;
 /// What Lambda takes as an answer: 6 MiB and a little for the envelope around it.
 const RESPONSE_LIMIT: usize = 6 * 1024 * 1024 + 100;
 
-pub type Answer = Result<Value, Value>;
+pub(crate) type Answer = Result<Value, Value>;
 
 /// Invocations on their way to the function and back.
-pub struct Invocations {
+pub(crate) struct Invocations {
     sender: mpsc::UnboundedSender<(String, String)>,
     queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, String)>>,
     running: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
     /// How many ran at the same time, at most.
-    pub peak: Mutex<usize>,
+    pub(crate) peak: Mutex<usize>,
     /// Every answer, in order: the member tells a response from an error.
-    pub answers: Mutex<Vec<Answer>>,
+    pub(crate) answers: Mutex<Vec<Answer>>,
 }
 
 impl Default for Invocations {
@@ -52,7 +52,7 @@ impl Default for Invocations {
 
 impl Invocations {
     /// Invokes the function with `event` and waits for its answer.
-    pub async fn invoke(&self, request_id: String, event: String) -> Answer {
+    pub(crate) async fn invoke(&self, request_id: String, event: String) -> Answer {
         let (sender, answer) = oneshot::channel();
         self.running.lock().unwrap().insert(request_id.clone(), sender);
         self.sender.send((request_id, event)).unwrap();
@@ -67,7 +67,7 @@ impl Invocations {
     }
 }
 
-pub fn routes() -> Router<Shared> {
+pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{request}/response", post(response))
@@ -90,7 +90,8 @@ async fn next(State(cloud): State<Shared>) -> impl IntoResponse {
 
 async fn response(State(cloud): State<Shared>, Path(request): Path<String>, body: Bytes) -> StatusCode {
     if body.len() > RESPONSE_LIMIT {
-        let error = serde_json::json!({ "errorType": "Function.ResponseSizeTooLarge", "errorMessage": "too large" });
+        let error =
+            serde_json::json!({ "errorType": "Function.ResponseSizeTooLarge", "errorMessage": "too large" });
         cloud.invocations.answer(&request, Err(error));
         return StatusCode::PAYLOAD_TOO_LARGE;
     }
@@ -98,15 +99,15 @@ async fn response(State(cloud): State<Shared>, Path(request): Path<String>, body
     StatusCode::ACCEPTED
 }
 
-async fn error(State(cloud): State<Shared>, Path(request): Path<String>, Json(body): Json<Value>) -> StatusCode {
-    cloud.invocations.answer(&request, Err(body));
+async fn error(State(cloud): State<Shared>, Path(request): Path<String>, body: Bytes) -> StatusCode {
+    cloud.invocations.answer(&request, Err(serde_json::from_slice(&body).unwrap()));
     StatusCode::ACCEPTED
 }
 
 /// The function as the engine sees it: a workflow whose invocations run in the child process.
-pub struct Remote {
-    pub name: &'static str,
-    pub cloud: Shared,
+pub(crate) struct Remote {
+    pub(crate) name: &'static str,
+    pub(crate) cloud: Shared,
 }
 
 impl Workflow for Remote {

@@ -6,6 +6,7 @@ use cross_tests::{journal::note, runs::run};
 use durable_runtime::{
     prelude::*,
     protocol::{OperationStatus, OperationType},
+    serdes::{Serdes, SerdesError},
 };
 use serde::{Deserialize, Serialize};
 
@@ -211,4 +212,40 @@ fn an_executions_result_up_to_the_services_limit_is_kept() {
             megabytes * 1024 * 1024 - 2048
         );
     }
+}
+
+/// Writes a list of numbers with slashes.
+struct Slashes;
+
+impl Serdes<Vec<u32>> for Slashes {
+    fn serialize(value: &Vec<u32>) -> Result<String, SerdesError> {
+        Ok(value.iter().map(ToString::to_string).collect::<Vec<_>>().join("/"))
+    }
+
+    fn deserialize(text: &str) -> Result<Vec<u32>, SerdesError> {
+        let numbers = text.split('/').map(str::parse).collect::<Result<_, _>>();
+        numbers.map_err(|error| SerdesError(format!("`{text}`: {error}")))
+    }
+}
+
+#[durable_execution(serdes = Slashes)]
+async fn numbers() -> Result<Vec<u32>, Error> {
+    Ok(vec![1, 2, 3])
+}
+
+#[durable_execution]
+async fn uses_numbers() -> Result<u32, Error> {
+    let numbers = numbers().await?;
+    wait(Duration::from_secs(1)).await;
+    Ok(numbers.into_iter().sum())
+}
+
+#[test]
+fn an_execution_can_have_a_serdes_of_its_own() {
+    let ended = run(uses_numbers, ());
+    let stored = ended.named("numbers").context_details.as_ref().and_then(|context| context.result.clone());
+    assert_eq!(stored.as_deref(), Some("1/2/3"));
+    assert_eq!(ended.value(), 6);
+    // Served by a host, it writes its result in the same way.
+    assert_eq!(run(numbers, ()).value(), [1, 2, 3]);
 }

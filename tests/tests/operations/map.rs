@@ -6,12 +6,9 @@ use std::{
     time::Duration,
 };
 
-use cross_tests::{
-    journal::note,
-    runs::{Ended, run},
-};
+use cross_tests::{journal::note, runs::run};
 use durable_runtime::{
-    CompletionReason, ItemStatus,
+    BatchItem, CompletionReason, ItemStatus,
     prelude::*,
     protocol::{OperationStatus, OperationType},
     serdes::{Serdes, SerdesError},
@@ -53,18 +50,8 @@ fn values_come_in_the_order_of_the_items() {
 #[test]
 fn a_map_over_nothing_is_over_at_once() {
     let ended = run(plain, Vec::new());
-    assert_eq!(ended.named_context().status, OperationStatus::Succeeded);
+    assert_eq!(ended.of_type(OperationType::Context)[0].status, OperationStatus::Succeeded);
     assert_eq!(ended.value(), [] as [u32; 0]);
-}
-
-trait NamedContext {
-    fn named_context(&self) -> &durable_runtime::protocol::Operation;
-}
-
-impl<O> NamedContext for Ended<O> {
-    fn named_context(&self) -> &durable_runtime::protocol::Operation {
-        self.of_type(OperationType::Context)[0]
-    }
 }
 
 #[test]
@@ -303,6 +290,32 @@ fn an_items_value_is_stored_by_its_own_serdes() {
     assert_eq!(ended.value(), [10]);
 }
 
+/// Stores how many there are, and gives that many zeros back.
+struct OnlyTheCount;
+
+impl Serdes<Batch<u32, Broken>> for OnlyTheCount {
+    fn serialize(batch: &Batch<u32, Broken>) -> Result<String, SerdesError> {
+        Ok(batch.all.len().to_string())
+    }
+
+    fn deserialize(text: &str) -> Result<Batch<u32, Broken>, SerdesError> {
+        let count: usize = text.parse().map_err(|error| SerdesError(format!("{error}")))?;
+        let item = |index| BatchItem { index, status: ItemStatus::Succeeded, result: Some(0), error: None };
+        let all = (0..count).map(item).collect();
+        Ok(Batch { all, completion_reason: CompletionReason::AllCompleted })
+    }
+}
+
+#[durable_execution]
+async fn only_counted() -> Result<Vec<u32>, Broken> {
+    map([1, 2], work).serdes::<OnlyTheCount>().await
+}
+
+#[test]
+fn the_whole_result_is_read_back_by_its_own_serdes_on_the_first_run_too() {
+    assert_eq!(run(only_counted, ()).value(), [0, 0]);
+}
+
 #[durable_step]
 async fn fill(letter: char) -> Result<String, Error> {
     note(format!("fill {letter}"));
@@ -322,7 +335,10 @@ fn a_result_too_large_for_its_record_is_rebuilt_from_the_items() {
     for flat in [false, true] {
         let ended = run(large, flat);
         assert_eq!(
-            ended.named_context().context_details.as_ref().and_then(|it| it.replay_children),
+            ended.of_type(OperationType::Context)[0]
+                .context_details
+                .as_ref()
+                .and_then(|it| it.replay_children),
             Some(true)
         );
         assert_eq!(ended.notes.len(), 4);

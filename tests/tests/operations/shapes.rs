@@ -190,3 +190,42 @@ pipeline!(doubled_twice, double, double);
 fn functions_can_come_out_of_macros() {
     assert_eq!(run(doubled_twice, 3).value(), 12);
 }
+
+#[durable_execution]
+async fn made_earlier() -> Result<u32, Error> {
+    let _never_awaited = double(0);
+    let later = double(1);
+    let first = step!("first", { Ok::<_, Error>(1) }).await?;
+    Ok(first + later.await?)
+}
+
+#[test]
+fn an_operation_happens_where_it_is_awaited_and_not_where_it_is_made() {
+    let ended = run(made_earlier, ());
+    let names: Vec<_> = ended.operations.iter().filter_map(|operation| operation.name.as_deref()).collect();
+    assert_eq!(names, ["first", "double"]);
+    assert_eq!(ended.value(), 3);
+}
+
+#[durable_step]
+async fn spawns() -> Result<u32, Error> {
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    let task = tokio::spawn(async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        3
+    });
+    Ok(task.await?)
+}
+
+#[durable_execution]
+async fn spawning() -> Result<u32, Error> {
+    let (spawned, ()) = join!(spawns(), async { wait(Duration::from_secs(1)).await }).await;
+    spawned
+}
+
+#[test]
+fn a_step_may_spawn_yield_and_wait_for_whatever_it_likes() {
+    assert_eq!(run(spawning, ()).value(), 3);
+}

@@ -19,7 +19,7 @@ pub use answer::{Answer, Kind};
 pub use auth::{API_KEY_HEADER, AuthError, Authentication, Headers, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 pub use digest::{hex, redacted, sha256};
 pub use redrive::{Redriven, redrive};
-pub use store::externalised;
+pub use store::{RETENTION, externalised};
 pub use validate::{InvalidCallback, MAX_TOKEN_CHARS, Message, Signal};
 
 use crate::ports::{Delivery, Outcome, Ports, StoreError, Stored};

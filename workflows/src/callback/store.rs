@@ -10,8 +10,8 @@ use crate::{
     retry,
 };
 
-/// How long a result is kept.
-const RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// How long a result is kept, and what else is known of the callbacks of a workflow that has ended.
+pub const RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The signal with a large result moved to the artifact store. Callbacks name their artifact by its content,
 /// so that a repeated one finds it there.

@@ -4,32 +4,48 @@ use std::path::Path;
 
 use crate::{
     callback::Redriven,
-    host::{DataDir, DataDirError, DecisionView, ExecutionView, Host, ListView, WorkflowView, address_in},
-    http::ApiClient,
+    host::{DecisionView, ExecutionView, Host, ListView, ServiceError, WorkflowView},
+    http::{ApiClient, ApiError},
     ports::{DeadLetter, ListQuery, WorkflowId},
-    research::Approval,
+    research::{Approval, ResearchInput},
 };
 
-use super::CliError;
+use super::{
+    CliError,
+    attach::{Owner, owner_of},
+};
 
 /// A way to the workflows of a data directory.
+#[derive(Debug)]
 pub(super) enum Control {
-    /// The directory is ours for the moment; nothing runs.
+    /// The directory is ours.
     Local(Host),
     /// Another process uses it and is asked.
     Remote(ApiClient),
 }
 
+/// What became of a decision.
+#[derive(Debug)]
+pub(super) enum Decided {
+    /// It counts.
+    Taken(DecisionView),
+    /// It does not, for this reason; another one may stand.
+    Refused(String),
+}
+
 impl Control {
-    /// Finds the way.
+    /// Finds the way to look at a directory, or to change something in it; nothing is run.
     pub(super) async fn of(root: &Path) -> Result<Self, CliError> {
-        match DataDir::open(root) {
-            Ok(directory) => Ok(Self::Local(Host::open(directory).await?)),
-            Err(DataDirError::InUse(root)) => match address_in(&root) {
-                Some(address) => Ok(Self::Remote(ApiClient::new(address.url()))),
-                None => Err(DataDirError::InUse(root).into()),
-            },
-            Err(error) => Err(error.into()),
+        match owner_of(root, false).await? {
+            Owner::Us(directory) => Ok(Self::Local(Host::open(directory).await?)),
+            Owner::Another(client, _) => Ok(Self::Remote(client)),
+        }
+    }
+
+    pub(super) async fn start(&self, input: &ResearchInput) -> Result<WorkflowId, CliError> {
+        match self {
+            Self::Local(host) => Ok(host.service().start(input.clone(), None).await?.workflow_id),
+            Self::Remote(client) => Ok(client.start(input).await?.workflow_id),
         }
     }
 
@@ -40,6 +56,28 @@ impl Control {
         }
     }
 
+    /// The newest workflow that has not ended, of a topic or of any.
+    pub(super) async fn unfinished(&self, topic: Option<&str>) -> Result<Option<WorkflowView>, CliError> {
+        let client = match self {
+            Self::Local(host) => return Ok(host.service().unfinished(topic).await?),
+            Self::Remote(client) => client,
+        };
+        let mut query = ListQuery { limit: 100, ..ListQuery::default() };
+        loop {
+            let page = client.list(query.clone()).await?;
+            let is_wanted = |workflow: &WorkflowView| {
+                !workflow.status.is_terminal() && topic.is_none_or(|topic| topic == workflow.topic)
+            };
+            if let Some(workflow) = page.workflows.into_iter().find(is_wanted) {
+                return Ok(Some(workflow));
+            }
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
     pub(super) async fn execution(&self, id: &WorkflowId) -> Result<ExecutionView, CliError> {
         match self {
             Self::Local(host) => Ok(host.service().execution(id).await?),
@@ -47,17 +85,38 @@ impl Control {
         }
     }
 
-    pub(super) async fn decide(&self, id: &WorkflowId, approval: Approval) -> Result<DecisionView, CliError> {
+    /// As [`execution`](Self::execution); `None` when the process that is asked has gone.
+    pub(super) async fn watched(&self, id: &WorkflowId) -> Result<Option<ExecutionView>, CliError> {
         match self {
-            Self::Local(host) => {
-                let mut decision = host.service().decide(id, approval).await?;
-                "; nothing runs at the moment: continue with `research --resume`, or `serve`"
-                    .clone_into(&mut decision.message);
-                let word = if decision.approved { "approved" } else { "rejected" };
-                decision.message.insert_str(0, word);
-                Ok(decision)
-            }
-            Self::Remote(client) => Ok(client.decide(id, &approval).await?),
+            Self::Local(host) => Ok(Some(host.service().execution(id).await?)),
+            Self::Remote(client) => match client.execution(id).await {
+                Ok(view) => Ok(Some(view)),
+                Err(ApiError::Unreachable { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    pub(super) async fn decide(&self, id: &WorkflowId, approval: Approval) -> Result<Decided, CliError> {
+        match self {
+            Self::Local(host) => match host.service().decide(id, approval).await {
+                Ok(mut decision) => {
+                    if host.url().is_none() {
+                        let word = if decision.approved { "approved" } else { "rejected" };
+                        decision.message = format!(
+                            "{word}; nothing runs at the moment: continue with `research --resume`, or `serve`"
+                        );
+                    }
+                    Ok(Decided::Taken(decision))
+                }
+                Err(ServiceError::Conflict(message)) => Ok(Decided::Refused(message)),
+                Err(error) => Err(error.into()),
+            },
+            Self::Remote(client) => match client.decide(id, &approval).await {
+                Ok(decision) => Ok(Decided::Taken(decision)),
+                Err(ApiError::Refused(message)) => Ok(Decided::Refused(message)),
+                Err(error) => Err(error.into()),
+            },
         }
     }
 

@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{CliError, Common, control::Control, print};
+use super::{
+    CliError, Common,
+    control::{Control, Decided},
+    print,
+};
 use crate::{ports::WorkflowId, research::Approval};
 
 /// Approve a workflow.
@@ -47,8 +51,13 @@ async fn decide(common: &Common, id: String, approval: Approval) -> Result<ExitC
     let control = Control::of(&common.data).await?;
     let decided = control.decide(&WorkflowId::named(id), approval).await;
     control.close().await;
-    print(common, &decided?, |decision| format!("{}: {}", decision.workflow_id, decision.message))?;
-    Ok(ExitCode::SUCCESS)
+    match decided? {
+        Decided::Taken(decision) => {
+            print(common, &decision, |decision| format!("{}: {}", decision.workflow_id, decision.message))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Decided::Refused(message) => Err(CliError::failure(message)),
+    }
 }
 
 pub(super) async fn cancel(common: &Common, arguments: &CancelArguments) -> Result<ExitCode, CliError> {

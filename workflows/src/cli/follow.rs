@@ -1,12 +1,16 @@
 //! Watches one workflow to its end, and asks for the decision on the way.
 
-use std::time::Duration;
+use std::{path::Path, pin::Pin, time::Duration};
 
-use tokio::task::JoinHandle;
-
-use super::{CliError, progress::Progress};
+use super::{
+    CliError,
+    control::{Control, Decided},
+    progress::Progress,
+    question::{Question, ask},
+    signals::interrupt,
+};
 use crate::{
-    host::{ExecutionView, Host, ServiceError, WorkflowView},
+    host::{ExecutionView, WorkflowView},
     ports::WorkflowId,
     research::{Approval, Status},
 };
@@ -33,142 +37,106 @@ pub(super) enum Ending {
     Ended(Box<WorkflowView>),
     /// Somebody pressed Ctrl-C.
     Interrupted,
+    /// The process that ran the workflow has gone.
+    Lost,
 }
 
-type Question = JoinHandle<dialoguer::Result<Approval>>;
+/// One person's view of one workflow, whichever process runs it.
+pub(super) struct Watch<'a> {
+    pub(super) id: &'a WorkflowId,
+    pub(super) data: &'a Path,
+    pub(super) answer: Answer,
+    pub(super) progress: Progress,
+    question: Option<Question>,
+    /// One for all: a signal that comes while nobody follows is not lost.
+    interrupted: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
 
-/// Shows what happens to a workflow until it ends or somebody interrupts.
-pub(super) async fn follow(
-    host: &Host,
-    id: &WorkflowId,
-    mut answer: Answer,
-    progress: &mut Progress,
-) -> Result<Ending, CliError> {
-    let mut interrupted = std::pin::pin!(interrupt());
-    let mut question: Option<Question> = None;
-    loop {
-        let view = host.service().execution(id).await?;
-        if view.workflow.status.is_terminal() {
-            progress.show(&view);
-            return Ok(Ending::Ended(Box::new(view.workflow)));
-        }
-        if question.is_none() {
-            progress.show(&view);
-        }
-        if view.workflow.status == Status::AwaitingApproval {
-            (answer, question) = on_approval_due(host, &view, answer, question, progress).await?;
-        }
-        let asked = async {
-            match &mut question {
-                Some(question) => question.await,
-                None => std::future::pending().await,
+impl<'a> Watch<'a> {
+    pub(super) fn new(id: &'a WorkflowId, data: &'a Path, answer: Answer, progress: Progress) -> Self {
+        Self { id, data, answer, progress, question: None, interrupted: Box::pin(interrupt()) }
+    }
+
+    /// Shows what happens until the workflow ends or somebody interrupts.
+    pub(super) async fn follow(&mut self, control: &Control) -> Result<Ending, CliError> {
+        loop {
+            let Some(view) = control.watched(self.id).await? else { return Ok(Ending::Lost) };
+            let status = view.workflow.status;
+            if status != Status::AwaitingApproval && self.question.take().is_some() {
+                self.progress.resume();
+                self.progress.line("\nit was decided elsewhere");
             }
-        };
-        tokio::select! {
-            () = &mut interrupted => return Ok(Ending::Interrupted),
-            () = tokio::time::sleep(REFRESH) => {}
-            reply = asked => {
-                question = None;
-                progress.resume();
-                match reply {
-                    Ok(Ok(approval)) => decide(host, id, approval, progress).await?,
-                    // Ctrl-C at the question, or no terminal any more: the workflow waits on.
-                    Ok(Err(_)) | Err(_) => return Ok(Ending::Interrupted),
+            if self.question.is_none() {
+                self.progress.show(&view);
+            }
+            if status.is_terminal() {
+                return Ok(Ending::Ended(Box::new(view.workflow)));
+            }
+            if status == Status::AwaitingApproval {
+                self.on_approval_due(control, &view).await?;
+            }
+            let asked = async {
+                match &mut self.question {
+                    Some(question) => question.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = &mut self.interrupted => {
+                    if self.question.is_some() {
+                        // The prompt has the line.
+                        self.progress.line("");
+                    }
+                    return Ok(Ending::Interrupted);
+                }
+                () = tokio::time::sleep(REFRESH) => {}
+                reply = asked => {
+                    self.question = None;
+                    self.progress.resume();
+                    match reply {
+                        Ok(Ok(Some(approval))) => self.decide(control, approval).await?,
+                        // No terminal any more: the workflow waits on.
+                        Ok(Ok(None) | Err(_)) | Err(_) => {
+                            self.progress.line("");
+                            return Ok(Ending::Interrupted);
+                        }
+                    }
                 }
             }
         }
     }
-}
 
-async fn on_approval_due(
-    host: &Host,
-    view: &ExecutionView,
-    answer: Answer,
-    question: Option<Question>,
-    progress: &mut Progress,
-) -> Result<(Answer, Option<Question>), CliError> {
-    let id = &view.workflow.workflow_id;
-    match answer {
-        Answer::Given(approval) => {
-            decide(host, id, approval, progress).await?;
-            Ok((Answer::Done, None))
+    async fn on_approval_due(&mut self, control: &Control, view: &ExecutionView) -> Result<(), CliError> {
+        let answer = std::mem::replace(&mut self.answer, Answer::Done);
+        if let (Answer::Ask | Answer::Elsewhere, Some(url)) = (&answer, &view.workflow.review_url) {
+            self.progress.line(&format!("the analysis is ready for review: {url}"));
         }
-        Answer::Ask => {
-            if let Some(url) = &view.workflow.review_url {
-                progress.line(&format!("the analysis is ready for review: {url}"));
+        match answer {
+            Answer::Given(approval) => self.decide(control, approval).await?,
+            Answer::Ask => {
+                self.progress.pause();
+                self.question = Some(ask());
             }
-            progress.pause();
-            // Blocks on the terminal, so it gets a thread of its own.
-            Ok((Answer::Done, Some(tokio::task::spawn_blocking(ask))))
-        }
-        Answer::Elsewhere => {
-            if let Some(url) = &view.workflow.review_url {
-                progress.line(&format!("the analysis is ready for review: {url}"));
+            Answer::Elsewhere => {
+                let (id, data) = (self.id, self.data.display());
+                self.progress.line(&format!(
+                    "waiting for a decision; from another terminal:  workflows approve {id} --data {data}"
+                ));
+                self.progress.line(&format!(
+                    "                                           or:  workflows reject {id} WHY --data {data}"
+                ));
             }
-            let data = host.directory().root().display();
-            progress.line(&format!(
-                "waiting for a decision; from another terminal:  workflows approve {id} --data {data}"
-            ));
-            progress.line(&format!(
-                "                                           or:  workflows reject {id} WHY --data {data}"
-            ));
-            Ok((Answer::Done, None))
+            Answer::Done => {}
         }
-        Answer::Done => Ok((Answer::Done, question)),
+        Ok(())
     }
-}
 
-async fn decide(
-    host: &Host,
-    id: &WorkflowId,
-    approval: Approval,
-    progress: &Progress,
-) -> Result<(), CliError> {
-    match host.service().decide(id, approval).await {
-        Ok(decision) => progress.line(&decision.message),
-        // Decided elsewhere in the meantime, or before a restart: that decision stands.
-        Err(ServiceError::Conflict(message)) => progress.line(&message),
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
-}
-
-fn ask() -> dialoguer::Result<Approval> {
-    let approved =
-        dialoguer::Confirm::new().with_prompt("Approve the analysis and write the report?").interact()?;
-    let prompt = if approved { "Comment (may be empty)" } else { "Why not (may be empty)" };
-    let comment: String = dialoguer::Input::new().with_prompt(prompt).allow_empty(true).interact_text()?;
-    Ok(Approval { approved, comment: Some(comment).filter(|comment| !comment.trim().is_empty()) })
-}
-
-/// Ready at Ctrl-C, or when the system asks the process to end. Once more, and the process ends at once:
-/// nothing that was acknowledged is lost by that either.
-pub(super) async fn interrupt() {
-    wait_for_signal().await;
-    tokio::spawn(async {
-        wait_for_signal().await;
-        std::process::exit(130);
-    });
-}
-
-async fn wait_for_signal() {
-    let ctrl_c = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            // Without a handler Ctrl-C ends the process by itself.
-            std::future::pending::<()>().await;
+    async fn decide(&self, control: &Control, approval: Approval) -> Result<(), CliError> {
+        match control.decide(self.id, approval).await? {
+            Decided::Taken(decision) => self.progress.line(&decision.message),
+            // Decided elsewhere in the meantime, or before a restart: that decision stands.
+            Decided::Refused(message) => self.progress.line(&message),
         }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending::<()>().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = ctrl_c => {}
-        () = terminate => {}
+        Ok(())
     }
 }

@@ -1,14 +1,18 @@
 //! The command line.
 
+mod agents;
+mod attach;
 mod control;
 mod dead_letters;
 mod decide;
 mod follow;
 mod inspect;
 mod progress;
+mod question;
 mod render;
 mod research;
 mod serve;
+mod signals;
 
 use std::{
     fmt::Display,

@@ -96,8 +96,6 @@ impl Progress {
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
-            // A question that was cut off has hidden it; a terminal that is gone has none.
-            let _ = dialoguer::console::Term::stderr().show_cursor();
         }
     }
 }

@@ -1,23 +1,24 @@
 //! `research`
 
-use std::{path::PathBuf, process::ExitCode, time::SystemTime};
+use std::{path::Path, process::ExitCode, time::SystemTime};
 
 use clap::Args;
 use durable_runtime::protocol::Timestamp;
 
 use super::{
     CliError, Common,
-    follow::{Answer, Ending, follow},
+    agents::AgentOptions,
+    attach::{Wanted, attach},
+    control::Control,
+    follow::{Answer, Ending, Watch},
     is_interactive, print,
     progress::Progress,
 };
 use crate::{
-    agents::LlmConfig,
     config::Config,
-    host::{AgentChoice, DataDir, DataDirError, Host, HostOptions, WorkflowView},
+    host::WorkflowView,
     ports::WorkflowId,
     research::{Approval, Depth, Parameters, ResearchInput, Status},
-    telemetry,
 };
 
 /// Research a topic.
@@ -46,7 +47,7 @@ pub(super) struct ResearchArguments {
     #[arg(long, value_name = "WHY", conflicts_with = "approve")]
     reject: Option<String>,
     #[command(flatten)]
-    agents: AgentArguments,
+    agents: AgentOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -56,57 +57,72 @@ Examples:
   workflows research \"structured concurrency\" --resume
   workflows research \"structured concurrency\" --reject=\"too thin\"";
 
-/// Which agents do the work, for `research` and `serve`.
-#[derive(Debug, Args)]
-pub(super) struct AgentArguments {
-    /// The documents to research in; the sources in the Cargo registry by default
-    #[arg(long, value_name = "DIR")]
-    corpus: Option<PathBuf>,
-    /// Another researcher: the URL of an A2A endpoint
-    #[arg(long, value_name = "URL")]
-    researcher: Option<String>,
-    /// Another analyst
-    #[arg(long, value_name = "URL")]
-    analyst: Option<String>,
-    /// Another writer
-    #[arg(long, value_name = "URL")]
-    writer: Option<String>,
-    /// An OpenAI-compatible chat endpoint that writes the report, such as http://127.0.0.1:11434/v1
-    #[arg(long, value_name = "URL", requires = "llm_model")]
-    llm_url: Option<String>,
-    /// The model it is asked for
-    #[arg(long, value_name = "NAME", requires = "llm_url")]
-    llm_model: Option<String>,
-}
-
-impl AgentArguments {
-    pub(super) fn into_choice(self) -> AgentChoice {
-        let llm = self.llm_url.zip(self.llm_model).map(|(base_url, model)| {
-            let api_key = std::env::var("LLM_API_KEY").ok().filter(|key| !key.is_empty());
-            LlmConfig { base_url, model, api_key }
-        });
-        AgentChoice {
-            corpus: self.corpus,
-            llm,
-            researcher: self.researcher,
-            analyst: self.analyst,
-            writer: self.writer,
-        }
-    }
-}
-
 pub(super) async fn run(common: &Common, arguments: ResearchArguments) -> Result<ExitCode, CliError> {
     // Whatever is wrong with the request is said before anything is written.
     let parameters =
         Parameters { depth: arguments.depth, sources: arguments.sources, word_limit: arguments.word_limit };
     let input = arguments.topic.as_deref().map(|topic| ResearchInput::new(topic, parameters)).transpose();
     let input = input.map_err(CliError::usage)?;
-    let config = Config::from_env()?;
-    let agents = arguments.agents.into_choice();
-    if let Some(corpus) = &agents.corpus {
-        check_corpus(corpus)?;
+    let resumes = arguments.resume;
+    let wanted = Wanted {
+        data: &common.data,
+        config: Config::from_env()?,
+        given: arguments.agents.checked()?,
+        resumes,
+    };
+    let answer = answer(arguments.approve, arguments.reject);
+
+    let begun = Timestamp::from(SystemTime::now());
+    let mut control = attach(&wanted).await?;
+    let progress = Progress::new();
+    let id = match chosen(&control, input.as_ref(), resumes, &progress).await {
+        Ok(id) => id,
+        Err(error) => {
+            progress.finish();
+            control.close().await;
+            return Err(error);
+        }
+    };
+    let data = common.data.canonicalize()?;
+    progress.line(&introduction(&control, &id, &data, resumes));
+    let mut watch = Watch::new(&id, &data, answer, progress);
+    if resumes && let Ok(view) = control.execution(&id).await {
+        watch.progress.skip_finished(&view, begun);
     }
-    let answer = match (arguments.approve, arguments.reject) {
+    let ending = loop {
+        match watch.follow(&control).await {
+            Ok(Ending::Lost) => {
+                control.close().await;
+                watch.progress.line("the process that ran this workflow has ended: going on without it");
+                // What the workflow began with stays.
+                control = attach(&Wanted { resumes: true, ..wanted.clone() }).await?;
+            }
+            other => break other,
+        }
+    };
+    let interrupted = matches!(ending, Ok(Ending::Interrupted));
+    let is_remote = matches!(control, Control::Remote(_));
+    if interrupted && !is_remote {
+        watch.progress.line("stopping; everything up to here is on disk");
+    }
+    watch.progress.finish();
+    control.close().await;
+    match ending? {
+        Ending::Ended(workflow) => report(common, &workflow),
+        Ending::Interrupted | Ending::Lost => {
+            let hint = resume_command(common, arguments.topic.as_deref());
+            watch.progress.line(&if is_remote {
+                format!("the workflow goes on in the other process; to follow it again:  {hint}")
+            } else {
+                format!("to go on:  {hint}")
+            });
+            Ok(ExitCode::from(130))
+        }
+    }
+}
+
+fn answer(approve: Option<String>, reject: Option<String>) -> Answer {
+    match (approve, reject) {
         (Some(comment), _) => {
             let comment = Some(comment).filter(|comment| !comment.trim().is_empty());
             Answer::Given(Approval { approved: true, comment })
@@ -114,47 +130,22 @@ pub(super) async fn run(common: &Common, arguments: ResearchArguments) -> Result
         (None, Some(reason)) => Answer::Given(Approval { approved: false, comment: Some(reason) }),
         (None, None) if is_interactive() => Answer::Ask,
         (None, None) => Answer::Elsewhere,
-    };
+    }
+}
 
-    let directory =
-        if arguments.resume { DataDir::open(&common.data) } else { DataDir::create(&common.data) };
-    let directory = directory.map_err(in_use)?;
-    telemetry::log_to_file(&directory.log())?;
-    let begun = Timestamp::from(SystemTime::now());
-    let host = Host::start(HostOptions { directory, config, agents, port: None }).await?;
-    let mut progress = Progress::new();
-    let chosen = match &input {
-        input if arguments.resume => resumed(&host, input.as_ref().map(ResearchInput::topic)).await,
-        Some(input) => started(&host, input, &progress).await,
-        None => Err(CliError::usage("a topic is required")),
-    };
-    let id = match chosen {
-        Ok(workflow) => workflow,
-        Err(error) => {
-            host.shutdown().await;
-            return Err(error);
+/// Which workflow it is, where its data lies, and whose agents work on it.
+fn introduction(control: &Control, id: &WorkflowId, data: &Path, resumes: bool) -> String {
+    let mut text = format!("workflow {id}, data in {}", data.display());
+    match control {
+        Control::Remote(_) => text.push_str("; another process runs it"),
+        Control::Local(_) if resumes => {
+            if let Some(flags) = AgentOptions::remembered_in(data).as_flags() {
+                text.push_str(&format!("; {flags}"));
+            }
         }
-    };
-    progress.line(&format!("workflow {id}, data in {}", host.directory().root().display()));
-    if arguments.resume
-        && let Ok(view) = host.service().execution(&id).await
-    {
-        progress.skip_finished(&view, begun);
+        Control::Local(_) => {}
     }
-    let ending = follow(&host, &id, answer, &mut progress).await;
-    let hint = resume_command(common, arguments.topic.as_deref());
-    if matches!(ending, Ok(Ending::Interrupted)) {
-        progress.line("stopping; everything up to here is on disk");
-    }
-    progress.finish();
-    host.shutdown().await;
-    match ending? {
-        Ending::Interrupted => {
-            progress.line(&format!("to go on:  {hint}"));
-            Ok(ExitCode::from(130))
-        }
-        Ending::Ended(workflow) => report(common, &workflow),
-    }
+    text
 }
 
 fn report(common: &Common, workflow: &WorkflowView) -> Result<ExitCode, CliError> {
@@ -179,49 +170,32 @@ fn report(common: &Common, workflow: &WorkflowView) -> Result<ExitCode, CliError
     }
 }
 
-async fn started(host: &Host, input: &ResearchInput, progress: &Progress) -> Result<WorkflowId, CliError> {
-    if let Some(other) = host.service().unfinished(Some(input.topic())).await? {
-        progress.line(&format!(
-            "note: workflow {} on this topic has not ended and goes on too; \
-             to follow that one instead, stop this with Ctrl-C and cancel it, then use --resume",
-            other.workflow_id
-        ));
-    }
-    Ok(host.service().start(input.clone(), None).await?.workflow_id)
-}
-
-async fn resumed(host: &Host, topic: Option<&str>) -> Result<WorkflowId, CliError> {
-    match (host.service().unfinished(topic).await?, topic) {
-        (Some(workflow), _) => Ok(workflow.workflow_id),
-        (None, Some(topic)) => Err(CliError::failure(format!(
-            "no unfinished workflow on `{topic}` in this data directory; `list` shows what there is"
+/// The workflow to follow: a new one, or one that has not ended.
+async fn chosen(
+    control: &Control,
+    input: Option<&ResearchInput>,
+    resumes: bool,
+    progress: &Progress,
+) -> Result<WorkflowId, CliError> {
+    let topic = input.map(ResearchInput::topic);
+    let unfinished = control.unfinished(topic).await?;
+    match (unfinished, input) {
+        (Some(workflow), _) if resumes => Ok(workflow.workflow_id),
+        (None, Some(input)) if resumes => Err(CliError::failure(format!(
+            "no unfinished workflow on `{}` in this data directory; `list` shows what there is",
+            input.topic()
         ))),
         (None, None) => Err(CliError::failure("no unfinished workflow in this data directory")),
-    }
-}
-
-fn in_use(error: DataDirError) -> CliError {
-    match error {
-        DataDirError::InUse(path) => CliError::failure(format!(
-            "the data directory {} is in use by another process: `list`, `show` and `approve` work beside it; \
-             for another workflow beside it choose another directory with --data",
-            path.display()
-        )),
-        other => other.into(),
-    }
-}
-
-/// Checked again by the agents; here so that a typo leaves no data directory behind.
-fn check_corpus(corpus: &std::path::Path) -> Result<(), CliError> {
-    let unusable = |why: &str| Err(CliError::failure(format!("--corpus {}: {why}", corpus.display())));
-    match std::fs::metadata(corpus) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => unusable("there is no such directory"),
-        Err(error) => unusable(&format!("can't be read: {error}")),
-        Ok(metadata) if !metadata.is_dir() => unusable("is not a directory"),
-        Ok(_) => match std::fs::read_dir(corpus) {
-            Ok(_) => Ok(()),
-            Err(error) => unusable(&format!("can't be read: {error}")),
-        },
+        (unfinished, Some(input)) => {
+            if let Some(other) = unfinished {
+                progress.line(&format!(
+                    "note: workflow {} on this topic has not ended and goes on too; `cancel` ends it",
+                    other.workflow_id
+                ));
+            }
+            control.start(input).await
+        }
+        (Some(_), None) => Err(CliError::usage("a topic is required")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{CliError, Common, follow::interrupt, print, research::AgentArguments};
+use super::{CliError, Common, agents::AgentOptions, print, signals::interrupt};
 use crate::{
     config::Config,
     host::{DataDir, Host, HostOptions},
@@ -19,7 +19,7 @@ pub(super) struct ServeArguments {
     #[arg(long)]
     port: Option<u16>,
     #[command(flatten)]
-    agents: AgentArguments,
+    agents: AgentOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -40,9 +40,13 @@ Calls:
 
 pub(super) async fn run(common: &Common, arguments: ServeArguments) -> Result<ExitCode, CliError> {
     let config = Config::from_env()?;
+    let given = arguments.agents.checked()?;
     let directory = DataDir::create(&common.data)?;
     telemetry::log_to_stderr();
-    let agents = arguments.agents.into_choice();
+    // Workflows that have not ended go on with the agents they began with, unless others are named.
+    let agents = given.or(AgentOptions::remembered_in(directory.root()));
+    agents.remember_in(&directory)?;
+    let agents = agents.into_choice();
     let host = Host::start(HostOptions { directory, config, agents, port: arguments.port }).await?;
     let url = host.url().unwrap_or_default();
     print(common, &serde_json::json!({ "url": url }), |_| format!("listening on {url}"))?;

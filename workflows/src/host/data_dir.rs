@@ -40,6 +40,8 @@ pub struct DataDir {
 pub struct ServerAddress {
     /// The port on the loopback interface.
     pub port: u16,
+    /// Names the process, so that another one that got the same port later is not taken for it.
+    pub instance: String,
 }
 
 impl ServerAddress {
@@ -125,6 +127,12 @@ impl DataDir {
         self.root.join("log.jsonl")
     }
 
+    /// Where the command line keeps which agents were chosen.
+    #[must_use]
+    pub fn agent_options(&self) -> PathBuf {
+        agent_options_in(&self.root)
+    }
+
     /// Where the server of this directory listened last.
     #[must_use]
     pub fn last_address(&self) -> Option<ServerAddress> {
@@ -137,10 +145,17 @@ impl DataDir {
     ///
     /// The file can't be written.
     pub fn remember_address(&self, address: &ServerAddress) -> Result<(), DataDirError> {
-        let path = self.root.join(ADDRESS_FILE);
-        let text = serde_json::to_string(address).expect("an address is one number");
-        // Renamed into place: a reader sees the old address or the new one.
-        let partial = self.root.join(format!("{ADDRESS_FILE}.partial"));
+        let text = serde_json::to_string(address).expect("an address is a number and a name");
+        self.replace(self.root.join(ADDRESS_FILE), &text)
+    }
+
+    /// Replaces a small file of this directory: a reader sees the old content or the new one.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be written.
+    pub fn replace(&self, path: PathBuf, text: &str) -> Result<(), DataDirError> {
+        let partial = path.with_extension("partial");
         std::fs::write(&partial, text)
             .and_then(|()| std::fs::rename(&partial, &path))
             .map_err(|source| DataDirError::Unusable { path, source })
@@ -155,6 +170,12 @@ pub fn address_in(root: &Path) -> Option<ServerAddress> {
     serde_json::from_slice(&std::fs::read(root.join(ADDRESS_FILE)).ok()?).ok()
 }
 
+/// Where the command line keeps which agents were chosen for the data directory at `root`.
+#[must_use]
+pub fn agent_options_in(root: &Path) -> PathBuf {
+    root.join("agents.json")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,8 +187,9 @@ mod tests {
         assert!(matches!(DataDir::open(&root), Err(DataDirError::Missing(_))));
         let first = DataDir::create(&root).unwrap();
         assert!(matches!(DataDir::open(&root), Err(DataDirError::InUse(_))));
-        first.remember_address(&ServerAddress { port: 4000 }).unwrap();
-        assert_eq!(address_in(&root), Some(ServerAddress { port: 4000 }));
+        let address = ServerAddress { port: 4000, instance: "one".to_owned() };
+        first.remember_address(&address).unwrap();
+        assert_eq!(address_in(&root), Some(address));
         drop(first);
         assert_eq!(DataDir::open(&root).unwrap().last_address().unwrap().url(), "http://127.0.0.1:4000");
     }

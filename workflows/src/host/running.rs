@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 use durable_engine::Engine;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use super::{DataDir, DataDirError, ServerAddress, Service, ServiceError};
+use super::{DataDir, DataDirError, ServerAddress, Service, ServiceError, housekeeping::keep_house};
 use crate::{
     agents::{AgentsConfig, AgentsError, EmbeddedAgents, LlmConfig, Role},
     callback::{Authentication, callback_handler},
@@ -96,6 +96,7 @@ struct Running {
     agents: Option<EmbeddedAgents>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
 }
 
 impl Host {
@@ -131,7 +132,7 @@ impl Host {
         let HostOptions { directory, config, agents: choice, port } = options;
         let listener = listen(&directory, port).await?;
         let local = listener.local_addr().map_err(|source| HostError::Listen { port: 0, source })?;
-        let address = ServerAddress { port: local.port() };
+        let address = ServerAddress { port: local.port(), instance: uuid::Uuid::new_v4().to_string() };
         let base_url = address.url();
         let stores = Stores::open(&directory, base_url.clone())?;
 
@@ -153,14 +154,16 @@ impl Host {
         // The address is on record before anybody can need it, and the server answers before any agent calls.
         directory.remember_address(&address)?;
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, http::router(Arc::clone(&service)), stopped));
+        let routes = http::router(Arc::clone(&service), &address.instance);
+        let server = tokio::spawn(serve(listener, routes, stopped));
 
         let callback_ports = ports.clone();
         stores.engine.register_workflows([
             durable_runtime::workflow(move |job| research_workflow(ports.clone(), job)),
             durable_runtime::workflow(move |request| callback_handler(callback_ports.clone(), request)),
         ]);
-        let running = Some(Running { address, agents, stop, server });
+        let housekeeping = tokio::spawn(keep_house(Arc::clone(&service)));
+        let running = Some(Running { address, agents, stop, server, housekeeping });
         let host = Self { service, engine: stores.engine, running, directory };
         if let Err(error) = host.service.recover().await {
             host.shutdown().await;
@@ -190,7 +193,8 @@ impl Host {
     /// Stops: no new invocations, a few seconds for what runs, then the stores are closed. Workflows that have
     /// not ended go on at the next start.
     pub async fn shutdown(self) {
-        if let Some(Running { agents, stop, server, .. }) = self.running {
+        if let Some(Running { agents, stop, server, housekeeping, .. }) = self.running {
+            housekeeping.abort();
             if let Some(agents) = agents {
                 // Agents that wait for an answer of our server must not hold the process.
                 let _ = tokio::time::timeout(SHUTDOWN_LIMIT, agents.shutdown()).await;

@@ -1,8 +1,7 @@
 //! What can be asked of a running process, by HTTP or from the command line.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
-use durable_runtime::protocol::Timestamp;
 use serde_json::json;
 
 use super::view::{DecisionView, ExecutionView, ListView, StartedView, WorkflowView};
@@ -266,8 +265,7 @@ impl Service {
     ///
     /// A store is not available.
     pub async fn recover(&self) -> Result<(), ServiceError> {
-        let now = Timestamp::from(SystemTime::now());
-        self.ports.callbacks.purge_expired(now).await?;
+        self.purge().await?;
         let mut query = ListQuery { limit: 100, ..ListQuery::default() };
         loop {
             let page = self.ports.records.list(query.clone()).await?;

@@ -8,10 +8,13 @@ use serde_json::Value;
 
 use crate::{
     callback::Redriven,
-    host::{DecisionView, ExecutionView, ListView, WorkflowView},
+    host::{DecisionView, ExecutionView, ListView, StartedView, WorkflowView},
     ports::{DeadLetter, ListQuery, WorkflowId},
-    research::Approval,
+    research::{Approval, ResearchInput},
 };
+
+/// A process that is alive answers at once.
+const HEALTH_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,21 @@ impl ApiClient {
             .build()
             .expect("a client without TLS and proxy has nothing that could fail");
         Self { base_url, client }
+    }
+
+    /// `GET /health`: true when the process `instance` answers, and no other.
+    pub async fn is_instance(&self, instance: &str) -> bool {
+        let health: Result<Value, ApiError> =
+            tokio::time::timeout(HEALTH_LIMIT, self.call(Method::GET, &["health"], &[], None))
+                .await
+                .unwrap_or_else(|_| Err(ApiError::Refused("it does not answer".to_owned())));
+        health.is_ok_and(|health| health.get("instance").and_then(Value::as_str) == Some(instance))
+    }
+
+    /// `POST /workflows`
+    pub async fn start(&self, input: &ResearchInput) -> Result<StartedView, ApiError> {
+        let body = serde_json::to_value(input).expect("an input has string keys only");
+        self.call(Method::POST, &["workflows"], &[], Some(body)).await
     }
 
     /// `GET /workflows/{id}`

@@ -28,7 +28,9 @@ pub const MAX_CALLBACK_BYTES: usize = 10 * 1024 * 1024;
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
 /// All routes. Serve them on a loopback address only: the workflow API itself asks nobody who they are.
-pub fn router(service: Arc<Service>) -> Router {
+/// `/health` names the `instance`.
+pub fn router(service: Arc<Service>, instance: &str) -> Router {
+    let health = serde_json::json!({ "status": "ok", "instance": instance });
     Router::new()
         .route("/workflows", post(workflows::start).get(workflows::list))
         .route("/workflows/{id}", get(workflows::show).delete(workflows::cancel))
@@ -39,7 +41,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .route("/callbacks", post(callbacks::receive).layer(DefaultBodyLimit::max(MAX_CALLBACK_BYTES)))
         .route("/artifacts/{*key}", get(artifacts::read))
-        .route("/health", get(|| async { axum::Json(serde_json::json!({ "status": "ok" })) }))
+        .route("/health", get(|| async { axum::Json(health) }))
         .fallback(|| async {
             HttpError::new(StatusCode::NOT_FOUND, "there is nothing at this path").into_response()
         })

@@ -6,6 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::Database;
+use crate::callback::RETENTION;
 use crate::ports::{
     BoxFuture, Callbacks, DeadLetter, Delivery, HistoryEntry, NewCallback, Route, StoreError, Stored,
     StoredCallback, WorkflowId,
@@ -182,10 +183,26 @@ impl Callbacks for SqliteCallbacks {
 
     fn purge_expired(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>> {
         Box::pin(self.0.write(move |tx| {
-            Ok(tx.execute("DELETE FROM callback_results WHERE expires_at <= ?1", [now.as_millis()])?)
+            let retention = i64::try_from(RETENTION.as_millis()).expect("two weeks are few milliseconds");
+            let mut removed =
+                tx.execute("DELETE FROM callback_results WHERE expires_at <= ?1", [now.as_millis()])?;
+            for outdated in OUTDATED {
+                removed += tx.execute(outdated, [now.as_millis() - retention])?;
+            }
+            Ok(removed)
         }))
     }
 }
+
+/// What is known of callbacks besides their results, when nobody will ask for it any more.
+const OUTDATED: [&str; 3] = [
+    "DELETE FROM dead_letters WHERE redriven_at <= ?1
+         OR at <= ?1 AND token NOT IN (SELECT token FROM callback_results)",
+    "DELETE FROM callback_routes WHERE workflow_id IN (SELECT id FROM workflows
+         WHERE updated_at <= ?1 AND status IN ('COMPLETED', 'REJECTED', 'FAILED', 'CANCELLED'))",
+    "DELETE FROM callback_history WHERE at <= ?1 AND (workflow_id IS NULL OR workflow_id IN (SELECT id FROM workflows
+         WHERE updated_at <= ?1 AND status IN ('COMPLETED', 'REJECTED', 'FAILED', 'CANCELLED')))",
+];
 
 /// An enum without fields by its serde name, bare.
 fn tag<T: Serialize>(value: &T) -> Result<String, StoreError> {
@@ -230,5 +247,52 @@ mod tests {
         assert_eq!(callbacks.purge_expired(Timestamp::from_millis(999)).await.unwrap(), 0);
         assert_eq!(callbacks.purge_expired(Timestamp::from_millis(1000)).await.unwrap(), 1);
         assert_eq!(callbacks.stored("t".into()).await.unwrap(), None);
+    }
+    #[tokio::test]
+    async fn callbacks_of_ended_workflows_are_forgotten_and_those_of_others_kept() {
+        use crate::{
+            local::SqliteRecords,
+            ports::{Change, NewRecord, Records},
+            research::{Parameters, Phase, ResearchInput, Status},
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("records.db")).unwrap();
+        let (callbacks, records) = (SqliteCallbacks::new(database.clone()), SqliteRecords::new(database));
+        let now = Timestamp::from(std::time::SystemTime::now());
+        for name in ["ended", "waiting"] {
+            let id = WorkflowId::named(name);
+            let input = ResearchInput::new("topic", Parameters::default()).unwrap();
+            records.create(NewRecord { id: id.clone(), input }).await.unwrap();
+            let route = Route { workflow_id: id.clone(), phase: Phase::Research };
+            callbacks.register(name.to_owned(), route).await.unwrap();
+            let entry = HistoryEntry {
+                request_id: name.to_owned(),
+                token: "redacted".to_owned(),
+                workflow_id: Some(id.clone()),
+                status: "SUCCESS".to_owned(),
+                answer: "callback_delivered".to_owned(),
+                at: now,
+            };
+            callbacks.append_history(entry).await.unwrap();
+            let (token, reason) = (name.to_owned(), "down".to_owned());
+            let letter = DeadLetter { id: name.to_owned(), token, reason, at: now, redriven_at: None };
+            callbacks.bury(letter).await.unwrap();
+            let mut callback = callback(1, "one");
+            name.clone_into(&mut callback.token);
+            // Of a workflow that waits, the result is kept for longer than the test looks ahead.
+            callback.expires_at = now.after(if name == "ended" { RETENTION } else { RETENTION * 3 });
+            callbacks.store(callback).await.unwrap();
+        }
+        let done = Change::of(&WorkflowId::named("ended"), "test").to(Status::Failed);
+        records.apply(done).await.unwrap();
+
+        assert_eq!(callbacks.purge_expired(now).await.unwrap(), 0);
+        let removed = callbacks.purge_expired(now.after(RETENTION * 2)).await.unwrap();
+        assert_eq!(removed, 4, "a result, its dead letter, a token, a line of history");
+        assert_eq!(callbacks.route("ended".to_owned()).await.unwrap(), None);
+        assert!(callbacks.route("waiting".to_owned()).await.unwrap().is_some());
+        assert_eq!(callbacks.history(WorkflowId::named("waiting")).await.unwrap().len(), 1);
+        let letters = callbacks.dead_letters().await.unwrap();
+        assert_eq!(letters.iter().map(|letter| letter.id.as_str()).collect::<Vec<_>>(), ["waiting"]);
     }
 }

@@ -163,6 +163,7 @@ pub trait Callbacks: Send + Sync {
     /// Notes that a dead letter was delivered after all.
     fn redriven(&self, id: String) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Drops results whose time is over; says how many.
+    /// Drops what its retention is over: results, dead letters that have nothing to deliver any more, and the
+    /// tokens and the history of workflows that have ended. Says how many entries.
     fn purge_expired(&self, now: Timestamp) -> BoxFuture<'_, Result<usize, StoreError>>;
 }

@@ -1,0 +1,227 @@
+//! One process that serves one function, one invocation after the other.
+
+use std::{io, net::Ipv4Addr, process::{ExitStatus, Stdio}, sync::Arc, time::Duration};
+
+use axum::body::Bytes;
+use durable_engine::service::RUNTIME_EXIT_ERROR;
+use durable_runtime::protocol::ErrorObject;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use uuid::Uuid;
+
+use super::{
+    Call, failure,
+    output::Output,
+    pool::ProcessSettings,
+    runtime_api::{Assignment, Reply, RuntimeApi},
+    variables::variables,
+};
+use crate::logs::LogStore;
+
+/// The least time that a process gets to ask for its first invocation.
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// How long a process may take to end by itself once it was asked to.
+const STOP_LIMIT: Duration = Duration::from_millis(500);
+/// An answer that was sent just before the process ended may arrive after its end.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// A process. Dropping it kills the process and everything it started.
+pub(super) struct Instance {
+    /// Its pool's generation when it was started.
+    pub(super) generation: u64,
+    timeout: Duration,
+    assignments: mpsc::Sender<Assignment>,
+    api: Arc<RuntimeApi>,
+    output: Arc<Output>,
+    stop: watch::Sender<Stop>,
+    exited: watch::Receiver<Option<Exit>>,
+}
+
+/// `None` inside when the system does not know how it ended.
+type Exit = Option<ExitStatus>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    No,
+    Gently,
+    Now,
+}
+
+/// Why an invocation did not get an answer from this process.
+pub(super) enum RunError {
+    /// The process never took it: another one may.
+    NotTaken(ErrorObject),
+    /// The process took it, and failed or reported an error.
+    Failed(ErrorObject),
+}
+
+impl Instance {
+    /// Starts a process. `alive` is held until it has ended.
+    pub(super) async fn start<Alive: Send + 'static>(
+        settings: &ProcessSettings,
+        logs: &LogStore,
+        generation: u64,
+        alive: Alive,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let mut child = Command::new(&settings.program)
+            .args(&settings.arguments)
+            .current_dir(&settings.directory)
+            .envs(variables(settings, listener.local_addr()?))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A group of its own: an interrupt at the terminal is ours to pass on, and it can be killed whole.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("the process has no stdout"))?;
+        let stderr = child.stderr.take().ok_or_else(|| io::Error::other("the process has no stderr"))?;
+        let output = Arc::new(Output::new(&settings.name, logs, stdout, stderr)?);
+        tracing::debug!(function = settings.name, pid = child.id(), "cold start");
+
+        let (assignments, receiver) = mpsc::channel(1);
+        let api = RuntimeApi::new(settings.name.clone(), settings.timeout, Arc::clone(&output), receiver);
+        let router = api.router();
+        let serving = tokio::spawn(async move {
+            // Never ends by itself.
+            let _ = axum::serve(listener, router).await;
+        });
+        let (stop, stopping) = watch::channel(Stop::No);
+        let (exit, exited) = watch::channel(None);
+        tokio::spawn(async move {
+            let status = supervise(child, stopping, &serving).await;
+            // Nobody waits for its end: fine.
+            let _ = exit.send(Some(status));
+            drop(alive);
+        });
+        Ok(Self { generation, timeout: settings.timeout, assignments, api, output, stop, exited })
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.exited.borrow().is_none() && *self.stop.borrow() == Stop::No
+    }
+
+    /// Asks the process to end, and kills it when it does not.
+    pub(super) async fn end(&self) {
+        self.stop.send_replace(Stop::Gently);
+        self.exit().await;
+    }
+
+    /// Runs one invocation. After a failure the process may be dead: see [`Self::is_alive`].
+    pub(super) async fn run(&self, call: Call) -> Result<Bytes, RunError> {
+        let request_id = call.request_id;
+        let (taken, was_taken) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
+        let assignment = Assignment { call, taken, reply };
+        self.hand_over(assignment, was_taken, request_id).await.map_err(RunError::NotTaken)?;
+        let answer = self.answer(answer, request_id).await;
+        self.output.settle().await;
+        answer.map_err(RunError::Failed)
+    }
+
+    /// Ready once the process has taken the assignment.
+    async fn hand_over(
+        &self,
+        assignment: Assignment,
+        was_taken: oneshot::Receiver<()>,
+        request_id: Uuid,
+    ) -> Result<(), ErrorObject> {
+        let handing = async {
+            // Fails only when the other end is gone, and so is the process then.
+            if self.assignments.send(assignment).await.is_err() || was_taken.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = handing => Ok(()),
+            status = self.exit() => {
+                self.output.settle().await;
+                Err(self.start_failure(request_id, status))
+            }
+            () = sleep(self.timeout.max(START_LIMIT)) => {
+                self.stop.send_replace(Stop::Now);
+                Err(failure::timed_out(request_id, self.timeout.max(START_LIMIT)))
+            }
+        }
+    }
+
+    async fn answer(&self, mut answer: oneshot::Receiver<Reply>, request_id: Uuid) -> Reply {
+        let no_answer = |_| {
+            let message = "The runtime asked for the next invocation without answering this one.";
+            Err(ErrorObject::new("Runtime.NoResponse", message))
+        };
+        tokio::select! {
+            biased;
+            reply = &mut answer => reply.unwrap_or_else(no_answer),
+            status = self.exit() => match timeout(LAST_WORDS, answer).await {
+                Ok(Ok(reply)) => reply,
+                _ => Err(failure::exited(request_id, status)),
+            },
+            () = sleep(self.timeout) => {
+                self.stop.send_replace(Stop::Now);
+                Err(failure::timed_out(request_id, self.timeout))
+            }
+        }
+    }
+
+    /// A process that ended before its first invocation: its own words, when it had any.
+    fn start_failure(&self, request_id: Uuid, status: Exit) -> ErrorObject {
+        let exited = failure::exited(request_id, status);
+        match self.api.init_error() {
+            Some(error) => ErrorObject::new(RUNTIME_EXIT_ERROR, format!("{} ({error})", exited.message())),
+            None => exited,
+        }
+    }
+
+    async fn exit(&self) -> Exit {
+        match self.exited.clone().wait_for(Option::is_some).await {
+            Ok(exit) => exit.flatten(),
+            // The supervisor is gone, which only the end of the runtime does.
+            Err(_) => None,
+        }
+    }
+}
+
+/// Waits for the end of a process, or brings it about.
+async fn supervise(mut child: Child, mut stopping: watch::Receiver<Stop>, serving: &JoinHandle<()>) -> Exit {
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let signal = |signal| {
+        if let Some(group) = group {
+            // Fails when the whole group has ended already.
+            let _ = kill_process_group(group, signal);
+        }
+    };
+    let stop = async {
+        match stopping.wait_for(|stop| *stop != Stop::No).await {
+            Ok(stop) => *stop,
+            Err(_) => Stop::Now,
+        }
+    };
+    let ended = tokio::select! {
+        ended = child.wait() => Some(ended),
+        stop = stop => {
+            if stop == Stop::Gently {
+                signal(Signal::TERM);
+                timeout(STOP_LIMIT, child.wait()).await.ok()
+            } else {
+                None
+            }
+        }
+    };
+    // Also what the process started and left behind.
+    signal(Signal::KILL);
+    let ended = match ended {
+        Some(ended) => ended,
+        None => child.wait().await,
+    };
+    serving.abort();
+    ended.ok()
+}
