@@ -206,7 +206,7 @@ fn plan(calm: &Survived, positions: &[f64]) -> BTreeSet<usize> {
 fn config() -> Config {
     Config {
         // `PROPTEST_CASES` makes it more.
-        cases: Config::default().cases.max(2_000),
+        cases: Config::default().cases.max(600),
         max_shrink_iters: 2_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             "tests/determinism.proptest-regressions",

@@ -13,7 +13,7 @@ use conformance::{
 const REQUIREMENTS: usize = 111;
 
 fn requirements() -> Vec<Requirement> {
-    load_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("requirements")).unwrap()
+    load_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("requirements")).expect("the requirements can be read")
 }
 
 #[test]

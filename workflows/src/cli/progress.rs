@@ -7,7 +7,7 @@ use std::{
 };
 
 use durable_runtime::protocol::{OperationStatus, OperationType, Timestamp};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::render::{duration, status, waits_for};
 use crate::host::{ExecutionView, OperationView};
@@ -15,6 +15,9 @@ use crate::host::{ExecutionView, OperationView};
 /// Shows each operation once when it ends, and the one that is open all the time.
 #[derive(Debug)]
 pub(super) struct Progress {
+    /// Whether somebody watches.
+    is_live: bool,
+    /// The spinner; none while a question has the terminal.
     bar: Option<ProgressBar>,
     /// What was said of each operation, by its place in the history.
     said: HashMap<usize, (OperationStatus, Option<u32>)>,
@@ -23,41 +26,42 @@ pub(super) struct Progress {
 impl Progress {
     /// On standard error, live if that is a terminal.
     pub(super) fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new_spinner();
-            bar.set_style(
-                ProgressStyle::with_template("{spinner} {msg}").expect("the template is constant and valid"),
-            );
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        });
-        Self { bar, said: HashMap::new() }
+        let mut progress =
+            Self { is_live: std::io::stderr().is_terminal(), bar: None, said: HashMap::new() };
+        progress.resume();
+        progress
     }
 
     /// Says something that stays.
     pub(super) fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) if !bar.is_hidden() && !bar.is_finished() => bar.println(text),
+            Some(bar) => bar.println(text),
             // A closed standard error is no reason to stop working.
-            _ => drop(writeln!(std::io::stderr(), "{text}")),
+            None => drop(writeln!(std::io::stderr(), "{text}")),
         }
     }
 
     /// Says what is new in a view.
     pub(super) fn show(&mut self, view: &ExecutionView) {
         let now = Timestamp::from(SystemTime::now());
+        let mut news = Vec::new();
         for (place, operation) in view.operations.iter().enumerate() {
             // Contexts only group what is shown already.
             if operation.kind == OperationType::Context {
                 continue;
             }
-            let news = (operation.status, operation.attempts);
-            if self.said.insert(place, news) == Some(news) {
+            let state = (operation.status, operation.attempts);
+            if self.said.insert(place, state) == Some(state) {
                 continue;
             }
-            if let Some(text) = announcement(operation, self.bar.is_none(), now) {
-                self.line(&text);
+            if let Some(text) = announcement(operation, !self.is_live, now) {
+                news.push((operation.ended_at.unwrap_or(now), text));
             }
+        }
+        // Operations are in the order of their beginnings; a callback begins before the dispatch that it answers.
+        news.sort_by_key(|(moment, _)| *moment);
+        for (_, text) in news {
+            self.line(&text);
         }
         if let Some(bar) = &self.bar {
             bar.set_message(standing(view, now));
@@ -78,24 +82,22 @@ impl Progress {
         }
     }
 
-    /// Leaves the terminal to a question.
-    pub(super) fn pause(&self) {
-        if let Some(bar) = &self.bar {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
+    /// Leaves the terminal to a question, or to whoever comes next.
+    pub(super) fn pause(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
         }
     }
 
     /// Takes the terminal back.
-    pub(super) fn resume(&self) {
-        if let Some(bar) = &self.bar {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-    }
-
-    /// Takes the spinner away.
-    pub(super) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    pub(super) fn resume(&mut self) {
+        if self.is_live && self.bar.is_none() {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {msg}").expect("the template is constant and valid"),
+            );
+            bar.enable_steady_tick(Duration::from_millis(100));
+            self.bar = Some(bar);
         }
     }
 }

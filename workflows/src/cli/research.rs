@@ -74,11 +74,11 @@ pub(super) async fn run(common: &Common, arguments: ResearchArguments) -> Result
 
     let begun = Timestamp::from(SystemTime::now());
     let mut control = attach(&wanted).await?;
-    let progress = Progress::new();
+    let mut progress = Progress::new();
     let id = match chosen(&control, input.as_ref(), resumes, &progress).await {
         Ok(id) => id,
         Err(error) => {
-            progress.finish();
+            progress.pause();
             control.close().await;
             return Err(error);
         }
@@ -105,7 +105,7 @@ pub(super) async fn run(common: &Common, arguments: ResearchArguments) -> Result
     if interrupted && !is_remote {
         watch.progress.line("stopping; everything up to here is on disk");
     }
-    watch.progress.finish();
+    watch.progress.pause();
     control.close().await;
     match ending? {
         Ending::Ended(workflow) => report(common, &workflow),

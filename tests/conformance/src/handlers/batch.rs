@@ -18,14 +18,11 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn of<T>(batch: &Batch<T, Error>) -> Self {
-        let failures = batch.all.iter().filter(|item| item.status == ItemStatus::Failed).count();
-        let successes = batch.all.iter().filter(|item| item.status == ItemStatus::Succeeded).count();
-        let status = if failures > 0 { ItemStatus::Failed } else { ItemStatus::Succeeded };
         Self {
             completion_reason: batch.completion_reason,
-            status: Some(status),
-            success_count: successes,
-            failure_count: Some(failures),
+            status: Some(batch.status()),
+            success_count: batch.count(ItemStatus::Succeeded),
+            failure_count: Some(batch.count(ItemStatus::Failed)),
             total_count: batch.all.len(),
         }
     }

@@ -107,24 +107,13 @@ async fn percentage_exceeded() -> Result<Summary, Error> {
     Ok(Summary::of(&batch).without_status())
 }
 
-#[derive(Clone, Copy)]
-enum Work {
-    Step,
-    Wait,
-}
-
 #[durable_execution]
 async fn suspended_branch() -> Result<Vec<String>, Error> {
-    let branches = [Work::Step, Work::Wait].map(|work| async move {
-        match work {
-            Work::Step => task("b0").await,
-            Work::Wait => {
-                wait("2s").await;
-                Ok("b1".to_owned())
-            }
-        }
-    });
-    parallel(branches).named("replay").max_concurrency(1).await
+    let waiting = async {
+        wait("2s").await;
+        Ok("b1".to_owned())
+    };
+    parallel([task("b0").boxed(), waiting.boxed()]).named("replay").max_concurrency(1).await
 }
 
 /// Text inside of an object.

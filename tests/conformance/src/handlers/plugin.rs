@@ -145,15 +145,13 @@ async fn inner() -> Result<String, Error> {
 #[durable_execution]
 async fn suspended_branches() -> Result<Vec<String>, Error> {
     let names = ["branch-a", "branch-b"];
-    let branches = names.map(|name| async move {
-        if name == "branch-b" {
-            return Ok("b-done".to_owned());
-        }
+    let suspended = async {
         inner().await?;
         wait("2s").await;
-        Ok::<_, Error>("a-done".to_owned())
-    });
-    parallel(branches)
+        Ok("a-done".to_owned())
+    };
+    let direct = async { Ok::<_, Error>("b-done".to_owned()) };
+    parallel([suspended.boxed(), direct.boxed()])
         .named("ctx")
         .item_name(|index, _| names.get(index).copied().unwrap_or_default())
         .max_concurrency(1)

@@ -126,10 +126,13 @@ impl Plugin for Recorder {
 
     fn operations_changed(&self, change: &OperationsChanged<'_>) {
         for operation in change.updated.iter().filter(|operation| (self.wanted)(operation)) {
+            let in_full_map = change.operation(&operation.id).is_some();
             let fields = json!({
                 "executionArn": change.execution_arn,
                 "updatedOperationsCount": change.updated.len(),
                 "operationsCount": change.operation_count,
+                "inFullMap": in_full_map,
+                "in_full_map": in_full_map,
             });
             self.write("operation-change", change.execution_arn, merged(describe(operation), fields));
         }

@@ -1,7 +1,10 @@
 //! Suite 6: conditions.
 
-use durable_runtime::prelude::*;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use durable_runtime::{
+    prelude::*,
+    serdes::{Serdes, SerdesError},
+};
+use serde::{Deserialize, Serialize};
 
 use super::{Handler, function};
 
@@ -85,34 +88,30 @@ async fn object_state() -> Result<Job, Error> {
     wait_for_condition(Job { status: Status::Pending, attempts: 0 }, poll_job).every("1s").await
 }
 
-/// Text that is stored as the numbers of its characters.
-#[derive(Clone)]
-struct Encoded(String);
+/// Text that is stored backwards, between brackets.
+struct Mirrored;
 
-impl Serialize for Encoded {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.chars().map(u32::from))
+impl Serdes<String> for Mirrored {
+    fn serialize(value: &String) -> Result<String, SerdesError> {
+        Ok(format!("<{}>", value.chars().rev().collect::<String>()))
     }
-}
 
-impl<'de> Deserialize<'de> for Encoded {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let numbers = Vec::<u32>::deserialize(deserializer)?;
-        let text: Option<String> = numbers.into_iter().map(char::from_u32).collect();
-        text.map(Self).ok_or_else(|| serde::de::Error::custom("a number is no character"))
+    fn deserialize(text: &str) -> Result<String, SerdesError> {
+        let inner = text.strip_prefix('<').and_then(|text| text.strip_suffix('>'));
+        let inner = inner.ok_or_else(|| SerdesError(format!("`{text}` is not between brackets")))?;
+        Ok(inner.chars().rev().collect())
     }
 }
 
 #[durable_step]
-async fn append(text: Encoded) -> Result<Condition<Encoded>, Error> {
-    let text = Encoded(format!("{}x", text.0));
-    Ok(if text.0.len() < 2 { Condition::NotYet(text) } else { Condition::Met(text) })
+async fn append(text: String) -> Result<Condition<String>, Error> {
+    let text = text + "x";
+    Ok(if text.len() < 2 { Condition::NotYet(text) } else { Condition::Met(text) })
 }
 
 #[durable_execution]
 async fn encoded_state() -> Result<String, Error> {
-    let text = wait_for_condition(Encoded(String::new()), append).every("1s").await?;
-    Ok(text.0)
+    wait_for_condition(String::new(), append).every("1s").serdes::<Mirrored>().await
 }
 
 #[durable_step]

@@ -5,24 +5,24 @@ use std::{
     net::TcpStream,
 };
 
-pub struct Address(String);
+pub(crate) struct Address(String);
 
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Address {
-    pub fn new(host_and_port: &str) -> Self {
+    pub(crate) fn new(host_and_port: &str) -> Self {
         Self(host_and_port.trim_start_matches("http://").trim_end_matches('/').to_owned())
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.exchange("GET", path, &[], "")
     }
 
-    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         self.exchange("POST", path, headers, body)
     }
 
@@ -43,7 +43,7 @@ impl Address {
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
@@ -52,7 +52,7 @@ impl Answer {
 }
 
 /// A path segment, encoded as AWS clients do.
-pub fn encode(segment: &str) -> String {
+pub(crate) fn encode(segment: &str) -> String {
     segment
         .bytes()
         .map(|byte| match byte {

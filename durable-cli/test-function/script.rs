@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::{self, Address, encode};
 
-pub enum Answer {
+pub(crate) enum Answer {
     Value(Value),
     Error { kind: String, message: String },
 }
@@ -25,7 +25,7 @@ struct Execution {
     service: Address,
 }
 
-pub fn run(event: &Value, request: &http::Answer) -> Answer {
+pub(crate) fn run(event: &Value, request: &http::Answer) -> Answer {
     match event.get("DurableExecutionArn").and_then(Value::as_str) {
         Some(arn) => run_durable(event, arn, request),
         None => match plain(event, request) {
