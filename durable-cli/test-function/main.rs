@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! {"step": RESULT}             a step with this result
+//! {"large": BYTES}             a step with a result of this size
 //! {"crash": FILE}              a step during which the process dies, unless FILE exists; creates FILE
 //! {"wait": SECONDS}            a wait
 //! {"callback": {OPTIONS}}      a callback; its result is the action's

@@ -63,7 +63,7 @@ fn durable(execution: &mut Execution, id: &str, action: &Value) -> Option<Done> 
         json!({ "Id": id, "Type": kind, "SubType": sub_type, "Action": "START", "Name": format!("{name} {id}") })
     };
     let (kind, sub_type) = match name.as_str() {
-        "step" | "crash" => ("STEP", "Step"),
+        "step" | "large" | "crash" => ("STEP", "Step"),
         "wait" => ("WAIT", "Wait"),
         "callback" => ("CALLBACK", "Callback"),
         "invoke" => ("CHAINED_INVOKE", "ChainedInvoke"),
@@ -85,6 +85,10 @@ fn durable(execution: &mut Execution, id: &str, action: &Value) -> Option<Done> 
     }
     if kind == "STEP" && status.as_deref() != Some("SUCCEEDED") {
         let mut result = value.clone();
+        if name == "large" {
+            let bytes = value.as_u64().and_then(|bytes| usize::try_from(bytes).ok()).expect("a number of bytes");
+            result = "x".repeat(bytes).into();
+        }
         if name == "crash" {
             let marker = Path::new(value.as_str().expect("a file"));
             if !marker.exists() {

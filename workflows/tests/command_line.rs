@@ -212,7 +212,7 @@ fn a_killed_process_is_resumed_and_repeats_no_finished_step() {
 
     // Without a terminal and without an answer in advance it waits at the approval; there it is killed.
     let mut first = Running::start(&data, &["research", TOPIC, "--corpus", &corpus]);
-    let line = first.until("waiting for a decision");
+    let line = first.until(" approve ");
     let id = line.split("approve ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     first.0.kill().unwrap();
     first.0.wait().unwrap();
@@ -292,15 +292,11 @@ fn commands_reach_the_process_that_holds_the_data() {
     let data = parent.path().join("data");
     let corpus = corpus(parent.path());
     let mut running = Running::start(&data, &["research", TOPIC, "--corpus", &corpus]);
-    let line = running.until("waiting for a decision");
+    let line = running.until(" approve ");
     let id = line.split("approve ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
 
     let other = run(&data, &["research", TOPIC, "--corpus", parent.path().to_str().unwrap()]);
-    assert!(
-        !other.status.success() && text(&other).contains("whose agents are others"),
-        "{}",
-        text(&other)
-    );
+    assert!(!other.status.success() && text(&other).contains("whose agents are others"), "{}", text(&other));
     let listed = json(&run(&data, &["list", "--json", "--status", "AWAITING_APPROVAL"]));
     assert_eq!(listed["workflows"][0]["workflow_id"], id);
     assert!(text(&run(&data, &["show", &id])).contains("a person's decision"));
@@ -321,7 +317,7 @@ fn a_second_research_joins_the_process_that_holds_the_data() {
     let data = parent.path().join("data");
     let corpus = corpus(parent.path());
     let mut first = Running::start(&data, &["research", TOPIC, "--corpus", &corpus]);
-    let line = first.until("waiting for a decision");
+    let line = first.until(" approve ");
     let id = line.split("approve ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
 
     let second = run(&data, &["research", "tasks with a parent scope", "--approve", "--json"]);

@@ -154,7 +154,10 @@ fn an_agents_failure_survives_every_crash_with_its_type() {
     let expected = "Err(AgentInvocation { phase: Analysis, message: \"no model at [path], token=[redacted]\", \
                     retryable: false })";
     assert_eq!(report.result, expected);
-    assert!(record.starts_with("FAILED") && record.contains("the analyst failed: no model at [path]"), "{record}");
+    assert!(
+        record.starts_with("FAILED") && record.contains("the analyst failed: no model at [path]"),
+        "{record}"
+    );
     assert_eq!(times(&report, "event workflow_failed"), 1);
 }
 
@@ -163,7 +166,8 @@ fn large_results_travel_as_artifacts_through_every_crash() {
     let (report, record) = research(async |world: World, memory: Memory| {
         let large = json!({ "findings": ["x".repeat(INLINE_LIMIT)] });
         let outcome = Signal::Outcome(Outcome::Success { result: large });
-        let Signal::Outcome(Outcome::Success { result }) = externalised(&memory, "token", outcome).await.unwrap()
+        let Signal::Outcome(Outcome::Success { result }) =
+            externalised(&memory, "token", outcome).await.unwrap()
         else {
             panic!("a result stays a result")
         };
@@ -172,7 +176,11 @@ fn large_results_travel_as_artifacts_through_every_crash() {
         answer(&world, Phase::Analysis, HOUR, &json!({ "themes": ["two"] })).await;
         decide(&world, json!({ "approved": true })).await;
         // A small artifact comes inline from its fetch on.
-        let stored = workflows::ports::Artifacts::put(&memory, "report.json".to_owned(), json!(REPORT).to_string().into());
+        let stored = workflows::ports::Artifacts::put(
+            &memory,
+            "report.json".to_owned(),
+            json!(REPORT).to_string().into(),
+        );
         let reference = serde_json::to_value(stored.await.unwrap()).unwrap();
         answer(&world, Phase::Writing, HOUR / 2, &reference).await;
     });
@@ -236,7 +244,8 @@ fn a_delivered_callback_survives_every_crash() {
 
 #[test]
 fn an_agents_failure_and_its_heartbeat_survive_every_crash() {
-    let failure = json!({ "token": "known-1", "status": "FAILURE", "error": { "type": "T", "message": "m" } });
+    let failure =
+        json!({ "token": "known-1", "status": "FAILURE", "error": { "type": "T", "message": "m" } });
     let (report, record) = handler(failure, |_| {});
     assert_eq!(report.result, "Ok(Delivered)");
     assert!(record.contains("result Delivered Failure"), "{record}");

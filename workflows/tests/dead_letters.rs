@@ -73,7 +73,11 @@ fn service(directory: &Path, executions: Arc<Moody>) -> (Service, Engine) {
         notify: Arc::new(LogAndWebhook::new(None)),
         events: Arc::new(SqliteEvents::new(database)),
         executions,
-        settings: Settings { approval_timeout: Duration::from_secs(1), callback_url: nowhere(), heartbeat_timeout: None },
+        settings: Settings {
+            approval_timeout: Duration::from_secs(1),
+            callback_url: nowhere(),
+            heartbeat_timeout: None,
+        },
     };
     let engine = Engine::builder().open().unwrap();
     let handler_ports = ports.clone();

@@ -95,10 +95,17 @@ async fn a_decision_counts_once_and_only_in_time() {
 
     let id = host.start_to_approval("topic").await;
     let path = format!("/workflows/{id}/approval");
-    for bad in [json!({}), json!({ "approved": "yes" }), json!({ "approved": true, "colour": 1 }), json!([])]
-    {
-        let (status, answer) = host.post(&path, &bad).await;
-        assert_eq!(status, 400, "{bad}: {answer}");
+    for (bad, error) in [
+        (json!({}), "approved: is required"),
+        (json!({ "approved": "yes" }), "approved: expected true or false, got a string"),
+        (json!({ "approved": true, "comment": 1 }), "comment: expected a string, got a number"),
+        (
+            json!({ "approved": true, "colour": 1 }),
+            "colour: is not a known field; known are: approved, comment",
+        ),
+        (json!([]), "body: expected an object, got a list"),
+    ] {
+        assert_eq!(host.post(&path, &bad).await, (400, json!({ "error": error })), "{bad}");
     }
     assert_eq!(host.post(&path, &approve).await.0, 200);
     assert_eq!(host.post(&path, &approve).await.0, 409, "twice");
@@ -177,6 +184,9 @@ async fn bad_requests_are_answered_and_leave_nothing() {
         assert_eq!(host.get(path).await.0, 400, "{path}");
     }
     assert_eq!(host.get("/workflows/unknown").await.0, 404);
+    assert_eq!(host.get("/workflows/%ff").await, (404, json!({ "error": "no workflow has this id" })));
+    let (status, answer) = host.get("/workflows?limit=1&limit=2").await;
+    assert!(status == 400 && answer["error"].is_string(), "{answer}");
     assert_eq!(host.get("/workflows/unknown/operations").await.0, 404);
     assert_eq!(host.get("/nowhere").await.0, 404);
     assert_eq!(host.delete("/workflows").await.0, 405);

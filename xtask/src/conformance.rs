@@ -27,8 +27,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    Cargo::new(["build", "--package", "durable-cli", "--bin", "durable"]).run()?;
-    Cargo::new(["build", "--package", "conformance", "--bins", "--features", "conformance/lambda"]).run()?;
+    // In one go, so that what both depend on is built once.
+    Cargo::new(["build", "--package", "durable-cli", "--package", "conformance"])
+        .arguments(["--bins", "--features", "conformance/lambda"])
+        .run()?;
 
     let programs = programs()?;
     let folder = programs.join("conformance-data");

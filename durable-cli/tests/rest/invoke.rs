@@ -17,7 +17,6 @@ async fn a_synchronous_invoke_answers_with_the_result() {
         let execution = invocation.input.initial_execution_state.operations[0].clone();
         let details = execution.execution_details.unwrap();
         assert_eq!(details.input_payload.as_deref(), Some(r#"{"n": 1}"#), "byte for byte");
-        // A suspension in between does not end the call.
         invocation.succeed(r#"{"ok": true}"#);
     };
     let (answer, ()) = tokio::join!(invoking, answering);

@@ -94,7 +94,9 @@ impl Service<LambdaEvent<Event>> for Handler {
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
         let span = span::for_execution(&input.durable_execution_arn, &event.context);
-        let invocation = self.workflow.invoke(input, self.environment.clone());
+        let mut environment = self.environment.clone();
+        environment.request_id = Some(event.context.request_id.as_str().into());
+        let invocation = self.workflow.invoke(input, environment);
         Box::pin(async move { Ok(invocation.await?) }.instrument(span))
     }
 }

@@ -15,7 +15,7 @@ use tracing_subscriber::{
     filter::{FilterExt as _, Targets},
     fmt::MakeWriter,
     layer::{Context, SubscriberExt as _},
-    registry::LookupSpan,
+    registry::{LookupSpan, Scope},
     util::SubscriberInitExt as _,
 };
 
@@ -97,7 +97,7 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.0.extend(outer.0.clone());
             }
@@ -209,7 +209,7 @@ mod tests {
                 tracing::info_span!("invocation", requestId = "r1", executionArn = tracing::field::Empty);
             span.record("executionArn", "arn:1");
             span.in_scope(|| {
-                tracing::info_span!("inner", order = 7).in_scope(|| tracing::warn!(ok = true, "late"))
+                tracing::info_span!("inner", order = 7).in_scope(|| tracing::warn!(ok = true, "late"));
             });
         });
         assert_eq!(lines.len(), 1);

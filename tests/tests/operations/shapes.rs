@@ -127,7 +127,7 @@ async fn by_post(parcel: &str) -> Result<String, Error> {
 
 impl Carrier for Post {
     fn deliver<'a>(&'a self, parcel: &'a str) -> BoxOp<'a, Result<String, Error>> {
-        durable_runtime::__private::op(by_post(parcel))
+        by_post(parcel).boxed()
     }
 }
 

@@ -5,8 +5,10 @@ use std::{path::Path, pin::Pin, time::Duration};
 use super::{
     CliError,
     control::{Control, Decided},
+    program,
     progress::Progress,
     question::{Question, ask},
+    quoted,
     signals::interrupt,
 };
 use crate::{
@@ -118,13 +120,10 @@ impl<'a> Watch<'a> {
                 self.question = Some(ask());
             }
             Answer::Elsewhere => {
-                let (id, data) = (self.id, self.data.display());
-                self.progress.line(&format!(
-                    "waiting for a decision; from another terminal:  workflows approve {id} --data {data}"
-                ));
-                self.progress.line(&format!(
-                    "                                           or:  workflows reject {id} WHY --data {data}"
-                ));
+                let (program, id, data) = (program(), self.id, quoted(&self.data.display().to_string()));
+                self.progress.line("waiting for a decision, which comes from another terminal:");
+                self.progress.line(&format!("  {program} approve {id} --data {data}"));
+                self.progress.line(&format!("  {program} reject {id} WHY --data {data}"));
             }
             Answer::Done => {}
         }

@@ -173,3 +173,28 @@ fn print<T: Serialize>(common: &Common, value: &T, text: impl FnOnce(&T) -> Stri
 fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
+
+/// This program as it was called, for commands that a person can copy.
+fn program() -> String {
+    quoted(&std::env::args().next().unwrap_or_else(|| "workflows".to_owned()))
+}
+
+/// A word for the shell.
+fn quoted(word: &str) -> String {
+    let is_plain = !word.is_empty()
+        && word.chars().all(|character| character.is_ascii_alphanumeric() || "-_./:=".contains(character));
+    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_the_shell() {
+        assert_eq!(quoted("plain-word"), "plain-word");
+        assert_eq!(quoted("two words"), "'two words'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("$HOME"), "'$HOME'");
+    }
+}

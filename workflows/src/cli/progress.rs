@@ -26,8 +26,7 @@ pub(super) struct Progress {
 impl Progress {
     /// On standard error, live if that is a terminal.
     pub(super) fn new() -> Self {
-        let mut progress =
-            Self { is_live: std::io::stderr().is_terminal(), bar: None, said: HashMap::new() };
+        let mut progress = Self { is_live: std::io::stderr().is_terminal(), bar: None, said: HashMap::new() };
         progress.resume();
         progress
     }

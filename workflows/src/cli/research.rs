@@ -11,8 +11,9 @@ use super::{
     attach::{Wanted, attach},
     control::Control,
     follow::{Answer, Ending, Watch},
-    is_interactive, print,
+    is_interactive, print, program,
     progress::Progress,
+    quoted,
 };
 use crate::{
     config::Config,
@@ -201,31 +202,11 @@ async fn chosen(
 
 /// The command to go on with, for the shell.
 fn resume_command(common: &Common, topic: Option<&str>) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "workflows".to_owned());
-    let mut words = vec![quoted(&program), "research".to_owned()];
+    let mut words = vec![program(), "research".to_owned()];
     words.extend(topic.map(|topic| quoted(topic.trim())));
     words.push("--resume".to_owned());
     if common.data != std::path::Path::new("research-data") {
         words.extend(["--data".to_owned(), quoted(&common.data.display().to_string())]);
     }
     words.join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let is_plain = !word.is_empty()
-        && word.chars().all(|character| character.is_ascii_alphanumeric() || "-_./:=".contains(character));
-    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_survive_the_shell() {
-        assert_eq!(quoted("plain-word"), "plain-word");
-        assert_eq!(quoted("two words"), "'two words'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("$HOME"), "'$HOME'");
-    }
 }

@@ -210,11 +210,14 @@ impl Service {
                 return Err(ServiceError::Unavailable { what: "the durable execution service", detail });
             }
         }
-        let word = if approval.approved { "approved" } else { "rejected" };
         Ok(DecisionView {
             workflow_id: id.clone(),
             approved: approval.approved,
-            message: format!("{word}: the workflow goes on"),
+            message: if approval.approved {
+                "approved: the workflow goes on".to_owned()
+            } else {
+                "rejected: the workflow ends without a report".to_owned()
+            },
         })
     }
 

@@ -3,10 +3,11 @@
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRequest, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
     http::{
         HeaderMap, StatusCode,
         header::{HOST, ORIGIN},
+        request::Parts,
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -14,7 +15,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::{callback::Answer, host::ServiceError};
+use crate::{callback::Answer, host::ServiceError, ports::WorkflowId};
 
 /// A status and what went wrong.
 #[derive(Debug)]
@@ -74,6 +75,20 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                 status => HttpError::new(status, "body: could not be read"),
             }
         })
+    }
+}
+
+/// The id in a path, or an error in our form: what is no text names nothing.
+pub(super) struct Id(pub(super) WorkflowId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(WorkflowId::named(id))),
+            Err(_) => Err(HttpError::new(StatusCode::NOT_FOUND, "no workflow has this id")),
+        }
     }
 }
 

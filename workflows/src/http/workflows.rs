@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::error::{Body, HttpError, json_from};
+use super::error::{Body, HttpError, Id, json_from};
 use crate::{
     host::{DecisionView, ExecutionView, ListView, Service, WorkflowView},
-    ports::{ListQuery, WorkflowId},
+    ports::ListQuery,
     research::{Approval, ResearchInput, Status},
 };
 
@@ -46,16 +46,16 @@ fn idempotency_key(key: &str) -> Result<String, HttpError> {
 
 pub(super) async fn show(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<WorkflowView>, HttpError> {
-    Ok(Json(service.workflow(&WorkflowId::named(id)).await?))
+    Ok(Json(service.workflow(&id).await?))
 }
 
 pub(super) async fn operations(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<ExecutionView>, HttpError> {
-    Ok(Json(service.execution(&WorkflowId::named(id)).await?))
+    Ok(Json(service.execution(&id).await?))
 }
 
 /// Everything is text here, so that the errors are ours.
@@ -68,9 +68,11 @@ pub(super) struct ListParameters {
 
 pub(super) async fn list(
     State(service): State<Arc<Service>>,
-    Query(parameters): Query<ListParameters>,
+    parameters: Result<Query<ListParameters>, QueryRejection>,
 ) -> Result<Json<ListView>, HttpError> {
     let bad = |message: String| HttpError::new(StatusCode::BAD_REQUEST, message);
+    let Query(parameters) = parameters
+        .map_err(|_| bad("query: expected status, limit and cursor, each at most once".to_owned()))?;
     let status = parameters.status.map(|text| text.parse::<Status>()).transpose();
     let limit = match parameters.limit.as_deref() {
         None => 0,
@@ -85,16 +87,16 @@ pub(super) async fn list(
 
 pub(super) async fn decide(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    Id(id): Id,
     Body(body): Body,
 ) -> Result<Json<DecisionView>, HttpError> {
     let approval: Approval = json_from(&body)?;
-    Ok(Json(service.decide(&WorkflowId::named(id), approval).await?))
+    Ok(Json(service.decide(&id, approval).await?))
 }
 
 pub(super) async fn cancel(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<WorkflowView>, HttpError> {
-    Ok(Json(service.cancel(&WorkflowId::named(id)).await?))
+    Ok(Json(service.cancel(&id).await?))
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use durable_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Job, Phase, PhaseResult, Status};
+use super::{InvalidInput, Job, Phase, PhaseResult, Status, input::reject_unknown};
 use crate::{
     error::WorkflowError,
     ports::{ApprovalRequest, ArtifactRef, Change, DomainEvent, Notification, Ports},
@@ -15,15 +15,37 @@ use crate::{
 
 const REVIEW_LINK_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the reviewer decided.
+/// What the reviewer decided. Deserialising names the field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Value")]
 pub struct Approval {
     /// Whether the report is to be written.
     pub approved: bool,
     /// What the reviewer had to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+}
+
+impl TryFrom<Value> for Approval {
+    type Error = InvalidInput;
+
+    fn try_from(value: Value) -> Result<Self, InvalidInput> {
+        let Value::Object(mut fields) = value else {
+            return Err(InvalidInput::unexpected("body", "an object", &value));
+        };
+        let approved = match fields.remove("approved") {
+            Some(Value::Bool(approved)) => approved,
+            Some(other) => return Err(InvalidInput::unexpected("approved", "true or false", &other)),
+            None => return Err(InvalidInput::required("approved")),
+        };
+        let comment = match fields.remove("comment") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(comment)) => Some(comment),
+            Some(other) => return Err(InvalidInput::unexpected("comment", "a string", &other)),
+        };
+        reject_unknown(&fields, "", "approved, comment")?;
+        Ok(Self { approved, comment })
+    }
 }
 
 /// Puts the analysis before a reviewer.

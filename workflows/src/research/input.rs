@@ -60,6 +60,14 @@ impl InvalidInput {
     fn new(field: impl Into<String>, expected: impl Into<String>) -> Self {
         Self { field: field.into(), expected: expected.into() }
     }
+
+    pub(super) fn required(field: &str) -> Self {
+        Self::new(field, "is required")
+    }
+
+    pub(super) fn unexpected(field: &str, expected: &str, got: &Value) -> Self {
+        Self::new(field, format!("expected {expected}, got {}", kind(got)))
+    }
 }
 
 impl ResearchInput {
@@ -112,14 +120,12 @@ impl TryFrom<Value> for ResearchInput {
 
     fn try_from(value: Value) -> Result<Self, InvalidInput> {
         let Value::Object(mut fields) = value else {
-            return Err(InvalidInput::new("body", format!("expected an object, got {}", kind(&value))));
+            return Err(InvalidInput::unexpected("body", "an object", &value));
         };
         let topic = match fields.remove("topic") {
             Some(Value::String(topic)) => topic,
-            Some(other) => {
-                return Err(InvalidInput::new("topic", format!("expected a string, got {}", kind(&other))));
-            }
-            None => return Err(InvalidInput::new("topic", "is required")),
+            Some(other) => return Err(InvalidInput::unexpected("topic", "a string", &other)),
+            None => return Err(InvalidInput::required("topic")),
         };
         let parameters = match fields.remove("parameters") {
             None | Some(Value::Null) => Parameters::default(),
@@ -135,7 +141,7 @@ impl TryFrom<Value> for Parameters {
 
     fn try_from(value: Value) -> Result<Self, InvalidInput> {
         let Value::Object(mut fields) = value else {
-            return Err(InvalidInput::new("parameters", format!("expected an object, got {}", kind(&value))));
+            return Err(InvalidInput::unexpected("parameters", "an object", &value));
         };
         let parameters = Self {
             depth: optional(fields.remove("depth"), depth_from)?,
@@ -209,7 +215,7 @@ fn word_limit_error(got: &dyn fmt::Display) -> InvalidInput {
     )
 }
 
-fn reject_unknown(
+pub(super) fn reject_unknown(
     fields: &serde_json::Map<String, Value>,
     prefix: &str,
     known: &str,

@@ -49,7 +49,10 @@ impl Records for Memory {
         Box::pin(async move {
             let state = self.state();
             let is_wanted = |record: &&WorkflowRecord| query.status.is_none_or(|it| it == record.status);
-            Ok(Page { records: state.records.values().filter(is_wanted).cloned().collect(), next_cursor: None })
+            Ok(Page {
+                records: state.records.values().filter(is_wanted).cloned().collect(),
+                next_cursor: None,
+            })
         })
     }
 

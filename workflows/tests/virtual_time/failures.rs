@@ -16,7 +16,8 @@ fn an_agents_failure_is_typed_and_sanitised() {
     with(settings(), async |app| {
         let id = app.start().await;
         let task = app.researched().await;
-        let error = json!({ "type": "Disk", "message": "open /home/me/x.db: denied\nAuthorization: Bearer abc" });
+        let error =
+            json!({ "type": "Disk", "message": "open /home/me/x.db: denied\nAuthorization: Bearer abc" });
         let body = json!({ "token": task.callback_token, "status": "FAILURE", "error": error });
         assert_eq!(app.call_back(&body).await.status, 200);
         let expected = WorkflowError::AgentInvocation {
@@ -35,8 +36,12 @@ fn an_agent_that_never_accepts_fails_its_invocation() {
         let id = app.start().await;
         let error = app.failure(&id).await;
         let message = "it did not accept the task within 120 s".to_owned();
-        assert_eq!(error, WorkflowError::AgentInvocation { phase: Phase::Research, message, retryable: true });
-        let attempts = app.view(&id).await.operations.into_iter().find(|it| it.name == "research_phase_dispatch");
+        assert_eq!(
+            error,
+            WorkflowError::AgentInvocation { phase: Phase::Research, message, retryable: true }
+        );
+        let attempts =
+            app.view(&id).await.operations.into_iter().find(|it| it.name == "research_phase_dispatch");
         assert_eq!(attempts.unwrap().attempts, Some(6));
         assert!(app.seconds() >= 6 * 120, "{}", app.seconds());
     });
@@ -69,7 +74,8 @@ fn a_callback_after_the_cancellation_is_kept_and_changes_nothing() {
 
         tokio::time::sleep(HOUR).await;
         let before = app.view(&id).await;
-        let body = json!({ "token": task.callback_token, "status": "SUCCESS", "result": { "findings": [1] } });
+        let body =
+            json!({ "token": task.callback_token, "status": "SUCCESS", "result": { "findings": [1] } });
         let answer = app.call_back(&body).await;
         assert_eq!((answer.status, &answer.body["status"]), (200, &json!("callback_expired")));
         let after = app.view(&id).await;

@@ -52,9 +52,7 @@ fn a_silent_writer_has_1_hour() {
 
 #[test]
 fn a_reviewer_has_24_hours_or_what_is_configured() {
-    for (settings, hours) in
-        [(settings(), 24), (Settings { approval_timeout: 3 * HOUR, ..settings() }, 3)]
-    {
+    for (settings, hours) in [(settings(), 24), (Settings { approval_timeout: 3 * HOUR, ..settings() }, 3)] {
         with(settings, async |app| {
             let id = app.start().await;
             app.analysed().await;
@@ -62,7 +60,8 @@ fn a_reviewer_has_24_hours_or_what_is_configured() {
             assert_eq!(app.status(&id).await, Status::AwaitingApproval);
             assert_eq!(app.failure(&id).await, WorkflowError::ApprovalTimedOut { hours });
             assert_eq!(app.seconds(), hours * 3600);
-            let late = app.service.decide(&id, workflows::research::Approval { approved: true, comment: None });
+            let late =
+                app.service.decide(&id, workflows::research::Approval { approved: true, comment: None });
             assert!(late.await.is_err_and(|error| error.to_string().contains("FAILED")));
         });
     }

@@ -78,7 +78,10 @@ fn the_record_follows_an_approved_workflow() {
             "RUNNING by callback",
             "COMPLETED by finalize_workflow",
         ];
-        assert_eq!(without_races(audit(&app, &id).await), without_races(expected.map(str::to_owned).to_vec()));
+        assert_eq!(
+            without_races(audit(&app, &id).await),
+            without_races(expected.map(str::to_owned).to_vec())
+        );
         let kinds: Vec<_> = app.memory.state().events.iter().map(|event| event.kind.clone()).collect();
         assert_eq!(kinds, ["approval_requested", "workflow_completed"]);
     });
