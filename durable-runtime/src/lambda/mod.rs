@@ -12,14 +12,11 @@
 //!     Ok(format!("Hello, {name}!"))
 //! }
 //!
-//! # mod main {
-//! # use super::{greet, lambda};
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), lambda::Error> {
 //!     lambda::init_logging();
 //!     lambda::run(greet).await
 //! }
-//! # }
 //! ```
 //!
 //! | what happened | what Lambda is told | what becomes of the execution |
