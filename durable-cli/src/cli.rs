@@ -1,6 +1,6 @@
 //! The command line: what can be written, and what runs then.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -26,7 +26,10 @@ enum Command {
     Stop(commands::stop::Stop),
     Callback(commands::callback::Callback),
     /// Prints a completion script for a shell.
-    #[command(after_help = "Examples:\n  durable completions bash > ~/.local/share/bash-completion/completions/durable\n  source <(durable completions zsh)")]
+    #[command(after_help = "\
+Examples:
+  durable completions bash > ~/.local/share/bash-completion/completions/durable
+  source <(durable completions zsh)")]
     Completions {
         /// The shell.
         shell: Shell,
@@ -34,7 +37,8 @@ enum Command {
 }
 
 /// Runs what the command line says. The exit code is 0 when it worked, 1 when it did not, 2 when the command line is
-/// none; `start` and `show --wait` exit with 3 when the execution did not succeed.
+/// none; `start --wait` and `start --follow` exit with 3 when
+/// the execution did not succeed.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -65,7 +69,10 @@ async fn run(command: Command) -> Result<ExitCode, CommandError> {
         Command::Stop(command) => command.run().await,
         Command::Callback(command) => command.run().await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "durable", &mut std::io::stdout());
+            // Not straight to stdout: the generator panics when its reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "durable", &mut script);
+            std::io::stdout().write_all(&script)?;
             Ok(ExitCode::SUCCESS)
         }
     }

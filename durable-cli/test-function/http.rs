@@ -37,7 +37,8 @@ impl Address {
         let mut answer = String::new();
         connection.read_to_string(&mut answer).expect("the host answers in text");
         let (head, body) = answer.split_once("\r\n\r\n").expect("answers have a head");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("answers have a status");
+        let status =
+            head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("answers have a status");
         Answer { status, head: head.to_owned(), body: body.to_owned() }
     }
 }
@@ -56,7 +57,9 @@ pub(crate) fn encode(segment: &str) -> String {
     segment
         .bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()

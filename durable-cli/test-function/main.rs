@@ -10,6 +10,8 @@
 //! {"wait": SECONDS}            a wait
 //! {"callback": {OPTIONS}}      a callback; its result is the action's
 //! {"invoke": F, "input": X}    a chained invoke
+//! {…, "then_sleep": MILLIS}    takes time after the START of this operation
+//! {"header": NAME}             a header of the invocation
 //! {"print": TEXT}              a line on stdout, on every replay
 //! {"complain": TEXT}           a line on stderr, on every replay
 //! {"sleep": MILLISECONDS}      takes time, on every replay

@@ -58,10 +58,9 @@ fn run_durable(event: &Value, arn: &str, request: &http::Answer) -> Answer {
 
 /// Does an action that is an operation; `None` when it is none.
 fn durable(execution: &mut Execution, id: &str, action: &Value) -> Option<Done> {
-    let (name, value) = action.as_object()?.iter().find(|(name, _)| *name != "input")?;
-    let start = |kind: &str, sub_type: &str| {
-        json!({ "Id": id, "Type": kind, "SubType": sub_type, "Action": "START", "Name": format!("{name} {id}") })
-    };
+    let (name, value) =
+        action.as_object()?.iter().find(|(name, _)| !["input", "then_sleep"].contains(&name.as_str()))?;
+    let start = |kind: &str, sub_type: &str| json!({ "Id": id, "Type": kind, "SubType": sub_type, "Action": "START", "Name": format!("{name} {id}") });
     let (kind, sub_type) = match name.as_str() {
         "step" | "large" | "crash" => ("STEP", "Step"),
         "wait" => ("WAIT", "Wait"),
@@ -82,11 +81,13 @@ fn durable(execution: &mut Execution, id: &str, action: &Value) -> Option<Done> 
     let status = execution.status(id);
     if status.is_none() {
         execution.checkpoint(&[update]);
+        thread::sleep(Duration::from_millis(action["then_sleep"].as_u64().unwrap_or_default()));
     }
     if kind == "STEP" && status.as_deref() != Some("SUCCEEDED") {
         let mut result = value.clone();
         if name == "large" {
-            let bytes = value.as_u64().and_then(|bytes| usize::try_from(bytes).ok()).expect("a number of bytes");
+            let bytes =
+                value.as_u64().and_then(|bytes| usize::try_from(bytes).ok()).expect("a number of bytes");
             result = "x".repeat(bytes).into();
         }
         if name == "crash" {

@@ -72,7 +72,8 @@ fn function_names(programs: &Path) -> Result<Vec<String>> {
 /// All functions, each run by `program`.
 fn function_table(names: &[String], program: &Path) -> Result<String> {
     // JSON's strings are TOML's basic strings, too.
-    let command = serde_json::to_string(&[program.to_str().context("the path of the programs is not UTF-8")?])?;
+    let command =
+        serde_json::to_string(&[program.to_str().context("the path of the programs is not UTF-8")?])?;
     let mut table = String::new();
     for name in names {
         writeln!(table, "[functions.{name}]\ncommand = {command}\n")?;

@@ -22,19 +22,30 @@ enum Stage {
     Clippy,
     /// All tests: unit, integration, compile-fail and documentation.
     Test,
+    /// The tests of the Lambda transport, which the default build leaves out.
+    Lambda,
     /// The documentation, with broken links as errors.
     Doc,
 }
 
 impl Stage {
     /// Cheapest first. Clippy goes before the tests: what it checks, the documentation needs too.
-    const ALL: [Self; 4] = [Self::Fmt, Self::Clippy, Self::Test, Self::Doc];
+    const ALL: [Self; 5] = [Self::Fmt, Self::Clippy, Self::Test, Self::Lambda, Self::Doc];
 
     fn cargo(self) -> Cargo {
         match self {
             Self::Fmt => Cargo::new(["fmt", "--all", "--check"]),
             Self::Clippy => Cargo::new(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
             Self::Test => Cargo::new(["test", "--workspace", "--no-fail-fast"]),
+            Self::Lambda => Cargo::new([
+                "test",
+                "--package",
+                "durable-runtime",
+                "--features",
+                "lambda",
+                "--test",
+                "lambda",
+            ]),
             Self::Doc => {
                 Cargo::new(["doc", "--workspace", "--no-deps"]).variable("RUSTDOCFLAGS", "-Dwarnings")
             }
@@ -51,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("\n==> {cargo}");
         let begun = Instant::now();
         let result = match stage {
-            Stage::Test => test(&cargo, counts.insert(Counts::default())),
+            Stage::Test | Stage::Lambda => test(&cargo, counts.get_or_insert_default()),
             _ => cargo.run(),
         };
         eprintln!("==> {} in {}", if result.is_ok() { "done" } else { "failed" }, seconds(begun.elapsed()));

@@ -157,7 +157,8 @@ impl Api {
     }
 
     pub(crate) async fn execution(&self, arn: &str) -> Result<Execution, ClientError> {
-        let answer = self.transport.send(Outgoing::new(Method::GET, [DURABLE, "durable-executions", arn])).await?;
+        let answer =
+            self.transport.send(Outgoing::new(Method::GET, [DURABLE, "durable-executions", arn])).await?;
         Execution::read(answer.json()?).map_err(|problem| answer.unclear(&problem))
     }
 
@@ -213,7 +214,8 @@ impl Api {
             for item in new {
                 items.push(read(item).map_err(|problem| answer.unclear(&problem))?);
             }
-            marker = page.get("NextMarker").and_then(Value::as_str).filter(|it| !it.is_empty()).map(Into::into);
+            marker =
+                page.get("NextMarker").and_then(Value::as_str).filter(|it| !it.is_empty()).map(Into::into);
             if marker.is_none() {
                 break;
             }
@@ -304,7 +306,9 @@ impl Api {
         let query = ListQuery { name: Some(name), limit: 1, ..ListQuery::default() };
         let found = self.list(function, &query).await?;
         let arn = found.into_iter().next().map(|execution| execution.arn);
-        arn.ok_or_else(|| ClientError::Usage(format!("function '{function}' has no execution named '{name}'")))
+        arn.ok_or_else(|| {
+            ClientError::Usage(format!("function '{function}' has no execution named '{name}'"))
+        })
     }
 }
 
@@ -317,6 +321,8 @@ fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Timestam
     f64::deserialize(deserializer).map(|seconds| Timestamp::from_millis((seconds * 1000.0).round() as i64))
 }
 
-fn optional_seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+fn optional_seconds<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
     seconds(deserializer).map(Some)
 }

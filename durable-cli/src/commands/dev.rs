@@ -1,10 +1,6 @@
 //! `durable dev`: the local service.
 
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -67,16 +63,19 @@ fn function(text: &str) -> Result<(String, FunctionConfig), String> {
 impl Dev {
     pub(crate) async fn run(self) -> Result<ExitCode, CommandError> {
         let filter = EnvFilter::try_from_env("DURABLE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .init();
 
         let settings = match &self.config {
             Some(path) => Settings::read(path)?,
             None => Settings::read_default()?,
         };
         let data = self.data.or(settings.data).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
-        let mut server = DevServer::builder()
-            .port(self.port.or(settings.port).unwrap_or(DEFAULT_PORT))
-            .data(&data);
+        let mut server =
+            DevServer::builder().port(self.port.or(settings.port).unwrap_or(DEFAULT_PORT)).data(&data);
         for (name, config) in settings.functions {
             server = server.function(name, config);
         }

@@ -50,7 +50,8 @@ async fn new_events(api: &Api, arn: &str, shown: u64) -> Result<Vec<Event>, Comm
     loop {
         let query = HistoryQuery { newest_first: true, after: shown, limit, ..HistoryQuery::default() };
         let mut events = api.history(arn, query).await?;
-        let complete = events.len() < limit || events.last().is_some_and(|oldest| oldest.event_id == shown + 1);
+        let complete =
+            events.len() < limit || events.last().is_some_and(|oldest| oldest.event_id == shown + 1);
         if complete {
             events.reverse();
             return Ok(events);

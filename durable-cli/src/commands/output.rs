@@ -29,7 +29,11 @@ pub(super) fn print_line(line: &str) -> io::Result<()> {
 pub(super) fn print_table(rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell: &String| cell.chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = io::stdout().lock();
@@ -75,7 +79,13 @@ mod tests {
 
     #[test]
     fn amounts_of_time_are_short() {
-        let cases = [(950, "950ms"), (12_340, "12.3s"), (245_000, "4m05s"), (7_380_000, "2h03m"), (273_600_000, "3d04h")];
+        let cases = [
+            (950, "950ms"),
+            (12_340, "12.3s"),
+            (245_000, "4m05s"),
+            (7_380_000, "2h03m"),
+            (273_600_000, "3d04h"),
+        ];
         for (millis, text) in cases {
             assert_eq!(amount(Duration::from_millis(millis)), text);
         }

@@ -67,7 +67,9 @@ impl Start {
     pub(crate) async fn run(self) -> Result<ExitCode, CommandError> {
         let input = read_text(&self.input)?;
         if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&input) {
-            return Err(CommandError::Usage(format!("the input is not JSON: {error}; quote texts, as '\"text\"'")));
+            return Err(CommandError::Usage(format!(
+                "the input is not JSON: {error}; quote texts, as '\"text\"'"
+            )));
         }
         let api = self.endpoint.connect()?;
         let request = StartRequest {

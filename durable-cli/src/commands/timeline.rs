@@ -60,8 +60,11 @@ impl Timeline {
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
         let total = output::amount(self.ends.since(self.begins));
         let scale = format!("0{:─>width$}", total, width = WIDTH - 1);
-        let header = ["OPERATION".into(), "KIND".into(), "STATUS".into(), "TIME".into(), scale, String::new()];
-        std::iter::once(header.to_vec()).chain(self.operations.iter().map(|operation| self.row(operation))).collect()
+        let header =
+            ["OPERATION".into(), "KIND".into(), "STATUS".into(), "TIME".into(), scale, String::new()];
+        std::iter::once(header.to_vec())
+            .chain(self.operations.iter().map(|operation| self.row(operation)))
+            .collect()
     }
 
     fn row(&self, operation: &Operation) -> Vec<String> {
@@ -110,7 +113,9 @@ impl Operation {
 
     fn note_event(&mut self, event: &Event, what: &str) {
         let details = event.details();
-        if let Some(attempt) = details.pointer("/RetryDetails/CurrentAttempt").and_then(serde_json::Value::as_u64) {
+        if let Some(attempt) =
+            details.pointer("/RetryDetails/CurrentAttempt").and_then(serde_json::Value::as_u64)
+        {
             self.attempts = self.attempts.max(attempt);
         }
         let goes_on = details.pointer("/RetryDetails/NextAttemptDelaySeconds").is_some();

@@ -108,7 +108,8 @@ impl FunctionConfig {
     }
 
     pub(super) fn resolve_paths(&mut self, base: &Path) {
-        let directory = self.directory.take().map_or_else(|| base.to_owned(), |directory| base.join(directory));
+        let directory =
+            self.directory.take().map_or_else(|| base.to_owned(), |directory| base.join(directory));
         for path in &mut self.watch {
             *path = base.join(&path);
         }
@@ -143,7 +144,9 @@ impl FunctionConfig {
             }
             (None, Some(url)) => match url.parse::<reqwest::Url>() {
                 Ok(url) if url.scheme() == "http" => Ok(Target::Http(url)),
-                Ok(url) => refused(format!("`url` begins with `{}:`; only `http:` is supported", url.scheme())),
+                Ok(url) => {
+                    refused(format!("`url` begins with `{}:`; only `http:` is supported", url.scheme()))
+                }
                 Err(error) => refused(format!("`url` is not a URL: {error}")),
             },
             (None, None) => refused("nothing hosts it; write `command` or `url`".into()),
@@ -211,7 +214,10 @@ mod tests {
         assert!(matches!(target("http://127.0.0.1:9000/x"), Target::Http(url) if url.port() == Some(9000)));
         match target("python3 -m awslambdaric") {
             Target::Process { program, arguments } => {
-                assert_eq!((program.as_str(), arguments.as_slice()), ("python3", &["-m".into(), "awslambdaric".into()][..]));
+                assert_eq!(
+                    (program.as_str(), arguments.as_slice()),
+                    ("python3", &["-m".into(), "awslambdaric".into()][..])
+                );
             }
             other => panic!("{other:?}"),
         }

@@ -82,8 +82,8 @@ impl Settings {
     ///
     /// The file can't be read, or says something that is no setting.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text =
+            fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let mut settings: Self = toml::from_str(&text)
             .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         let base = path.parent().unwrap_or(Path::new(""));
@@ -103,7 +103,9 @@ impl Settings {
     /// As [`Settings::read`].
     pub fn read_default() -> Result<Self, ConfigError> {
         match Self::read(Path::new("durable.toml")) {
-            Err(ConfigError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            Err(ConfigError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
             other => other,
         }
     }

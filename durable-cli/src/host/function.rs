@@ -113,7 +113,14 @@ impl HostedFunction {
 
     pub(crate) fn host(&self) -> String {
         match &self.0.host {
-            Host::Processes(pool) => pool.settings.program.display().to_string(),
+            Host::Processes(pool) => {
+                let program = pool.settings.program.display().to_string();
+                std::iter::once(&program)
+                    .chain(&pool.settings.arguments)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            }
             Host::Endpoint(remote) => remote.url.to_string(),
         }
     }
@@ -161,11 +168,15 @@ impl HostedFunction {
         }
     }
 
-    async fn invoke_durable(&self, input: InvocationInput) -> Result<InvocationOutput, ErrorObject> {
+    async fn invoke_durable(
+        &self,
+        request_id: Uuid,
+        input: InvocationInput,
+    ) -> Result<InvocationOutput, ErrorObject> {
         let payload = serde_json::to_vec(&input).map_err(|error| {
             ErrorObject::new("ServiceException", format!("the envelope can't be written: {error}"))
         })?;
-        let answer = self.call(call_of(&input, payload.into())).await?;
+        let answer = self.call(call_of(request_id, &input, payload.into())).await?;
         read_output(&answer).map_err(|invalid| match &self.0.host {
             // The emulator in a container reports errors of its function as if they were answers.
             Host::Endpoint(_) if is_error_report(&answer) => failure::reported(&answer, None),
@@ -173,13 +184,13 @@ impl HostedFunction {
         })
     }
 
-    async fn invoke_plain(&self, input: InvocationInput) -> InvocationOutput {
+    async fn invoke_plain(&self, request_id: Uuid, input: InvocationInput) -> InvocationOutput {
         let execution = input.initial_execution_state.operations.first();
         let details = execution.and_then(|operation| operation.execution_details.as_ref());
         let payload = details.and_then(|details| details.input_payload.as_deref()).unwrap_or("{}");
         let payload = Bytes::copy_from_slice(payload.as_bytes());
         let failed = |error| InvocationOutput::Failed { error: Some(error) };
-        match self.call(call_of(&input, payload)).await {
+        match self.call(call_of(request_id, &input, payload)).await {
             Ok(answer) if answer.len() > limits::INVOCATION_RESULT => failed(ErrorObject::new(
                 "Function.ResponseSizeTooLarge",
                 format!("Response payload size exceeded {} bytes.", limits::INVOCATION_RESULT),
@@ -201,34 +212,25 @@ impl Workflow for HostedFunction {
     fn invoke(
         &self,
         input: InvocationInput,
-        _environment: Environment,
+        environment: Environment,
     ) -> BoxFuture<'static, Result<InvocationOutput, InvocationError>> {
         let function = self.clone();
+        // The engine's id of the invocation, so that the function logs what the history shows.
+        let request_id = environment.request_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
+        let request_id = request_id.unwrap_or_else(Uuid::new_v4);
         Box::pin(async move {
             if function.is_durable() {
-                function.invoke_durable(input).await.map_err(InvocationError::from)
+                function.invoke_durable(request_id, input).await.map_err(InvocationError::from)
             } else {
-                Ok(function.invoke_plain(input).await)
+                Ok(function.invoke_plain(request_id, input).await)
             }
         })
     }
 }
 
-fn call_of(input: &InvocationInput, payload: Bytes) -> Call {
+fn call_of(request_id: Uuid, input: &InvocationInput, payload: Bytes) -> Call {
     let execution = ExecutionArn::parse(&input.durable_execution_arn).map(|arn| arn.id.to_owned());
-    Call {
-        request_id: request_id(&input.checkpoint_token),
-        payload,
-        execution,
-        client_context: None,
-        tenant: None,
-    }
-}
-
-/// The engine's id of the invocation stands in its tokens: the one place where the history's `RequestId` can be
-/// seen before the invocation has ended.
-fn request_id(checkpoint_token: &str) -> Uuid {
-    checkpoint_token.get(16..).and_then(|id| Uuid::try_parse(id).ok()).unwrap_or_else(Uuid::new_v4)
+    Call { request_id, payload, execution, client_context: None, tenant: None }
 }
 
 fn is_error_report(answer: &[u8]) -> bool {

@@ -1,6 +1,12 @@
 //! One process that serves one function, one invocation after the other.
 
-use std::{io, net::Ipv4Addr, process::{ExitStatus, Stdio}, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::Ipv4Addr,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::body::Bytes;
 use durable_engine::service::RUNTIME_EXIT_ERROR;

@@ -106,10 +106,13 @@ impl FunctionTable {
 
     /// The hosted functions as the engine runs them.
     pub(crate) fn workflows(&self) -> Vec<SharedWorkflow> {
-        self.0.values().filter_map(|function| match function {
-            Function::InProcess => None,
-            Function::Hosted(function) => Some(function.workflow()),
-        }).collect()
+        self.0
+            .values()
+            .filter_map(|function| match function {
+                Function::InProcess => None,
+                Function::Hosted(function) => Some(function.workflow()),
+            })
+            .collect()
     }
 
     /// Ends all processes.

@@ -46,7 +46,10 @@ impl Remote {
             if error.is_timeout() {
                 failure::timed_out(request_id, self.timeout)
             } else {
-                ErrorObject::new("EndpointError", format!("{} can't be invoked: {}", self.url, root_cause(&error)))
+                ErrorObject::new(
+                    "EndpointError",
+                    format!("{} can't be invoked: {}", self.url, root_cause(&error)),
+                )
             }
         };
         let response = request.send().await.map_err(failed)?;

@@ -18,7 +18,10 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{Call, failure, function_arn, output::{Output, Owner}};
+use super::{
+    Call, failure, function_arn,
+    output::{Output, Owner},
+};
 
 /// Bytes of a function's answer.
 const MAX_RESPONSE: usize = limits::EXECUTION_PAYLOAD;
@@ -114,8 +117,7 @@ async fn next(State(api): State<Arc<RuntimeApi>>) -> Response<Body> {
         let request_id = call.request_id.to_string();
         let owner = Owner { execution: call.execution.clone(), request_id: request_id.clone() };
         api.output.hand_to(owner).await;
-        *api.current.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Current { request_id, reply });
+        *api.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Current { request_id, reply });
         return invocation(&api, call);
     }
 }
@@ -157,7 +159,8 @@ async fn respond(
     body: Bytes,
 ) -> Response<Body> {
     if body.len() > MAX_RESPONSE {
-        let message = format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
+        let message =
+            format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
         let error = ErrorObject::new("Function.ResponseSizeTooLarge", message.clone());
         let completed = api.complete(&request_id, Err(error));
         return if completed.status().is_success() {

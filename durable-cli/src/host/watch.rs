@@ -1,6 +1,11 @@
 //! `--watch`: rebuilds a function and restarts its processes when its files change.
 
-use std::{path::{Path, PathBuf}, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{process::Command, sync::mpsc, task::JoinHandle, time::sleep};
@@ -63,7 +68,11 @@ async fn react(pool: Arc<Pool>, build: Option<String>, mut changes: mpsc::Receiv
         if let Some(command) = &build {
             tracing::info!(function, command, "rebuilding");
             if let Err(problem) = run(command, &pool.settings.directory).await {
-                tracing::error!(function, command, "the build failed ({problem}); the function goes on as it was");
+                tracing::error!(
+                    function,
+                    command,
+                    "the build failed ({problem}); the function goes on as it was"
+                );
                 continue;
             }
         }

@@ -36,7 +36,10 @@ pub struct ServerBuilder {
 
 impl std::fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerBuilder").field("port", &self.port).field("data", &self.data).finish_non_exhaustive()
+        f.debug_struct("ServerBuilder")
+            .field("port", &self.port)
+            .field("data", &self.data)
+            .finish_non_exhaustive()
     }
 }
 

@@ -29,7 +29,11 @@ struct CheckpointBody {
 }
 
 impl Service {
-    pub(super) async fn checkpoint(&self, arn: &str, request: &ApiRequest) -> Result<Response<Body>, ApiError> {
+    pub(super) async fn checkpoint(
+        &self,
+        arn: &str,
+        request: &ApiRequest,
+    ) -> Result<Response<Body>, ApiError> {
         let body = read_checkpoint(&request.body)?;
         let answer = self
             .engine
@@ -64,7 +68,8 @@ impl Service {
         });
         let page = page.await?;
         let rest = page.operations.len().saturating_sub(skip);
-        let next_marker = if rest > items { Some(format!("{marker}.{}", skip + items)) } else { page.next_marker };
+        let next_marker =
+            if rest > items { Some(format!("{marker}.{}", skip + items)) } else { page.next_marker };
         let operations = page.operations.into_iter().skip(skip).take(items).collect();
         Ok(json_response(&view::in_seconds(&ExecutionState { operations, next_marker })?))
     }
@@ -170,7 +175,8 @@ fn with_marker(name: &str, items: Value, next: Option<String>) -> Value {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::invalid(format!("the body can't be read: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::invalid(format!("the body can't be read: {error}")))
 }
 
 /// JavaScript's SDK sends fractions of seconds where the model has integers: they are cut off. That costs a

@@ -51,7 +51,9 @@ impl Service {
             )));
         }
         match function {
-            _ if invocation_type == InvocationType::DryRun => Ok(answer(StatusCode::NO_CONTENT, Body::empty())),
+            _ if invocation_type == InvocationType::DryRun => {
+                Ok(answer(StatusCode::NO_CONTENT, Body::empty()))
+            }
             Function::Hosted(function) if !function.is_durable() => {
                 self.invoke_plain(function, request, payload, invocation_type).await
             }

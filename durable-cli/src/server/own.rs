@@ -22,7 +22,8 @@ impl Service {
     pub(super) async fn execution_logs(&self, arn: &str, query: &Query) -> Result<Response<Body>, ApiError> {
         // Also tells an execution without a log from no execution.
         let execution = self.engine.get(arn).await?;
-        let id = ExecutionArn::parse(&execution.arn).map_or_else(|| execution.id.clone(), |arn| arn.id.to_owned());
+        let id =
+            ExecutionArn::parse(&execution.arn).map_or_else(|| execution.id.clone(), |arn| arn.id.to_owned());
         let first = query.number_marker()?.and_then(|marker| marker.parse().ok()).unwrap_or(0_usize);
         let lines = self.logs.read(&id).await;
         let page: Vec<_> = lines.iter().skip(first).take(query.max_items()?).collect();

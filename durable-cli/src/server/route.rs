@@ -42,7 +42,9 @@ impl Service {
         let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
         let (get, post) = (request.method == Method::GET, request.method == Method::POST);
         match segments.as_slice() {
-            [DURABLE, "durable-executions", arn, "checkpoint"] if post => self.checkpoint(arn, &request).await,
+            [DURABLE, "durable-executions", arn, "checkpoint"] if post => {
+                self.checkpoint(arn, &request).await
+            }
             [DURABLE, "durable-executions", arn, "state"] if get => self.state(arn, &request.query).await,
             [DURABLE, "durable-executions", arn, "history"] if get => self.history(arn, &request.query).await,
             [DURABLE, "durable-executions", arn, "stop"] if post => self.stop(arn, &request).await,
@@ -89,7 +91,11 @@ fn refuse_browsers(request: &Request<Body>) -> Result<(), ApiError> {
         return refused("host", host);
     }
     match header(header::ORIGIN) {
-        Some(origin) if !origin.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|it| is_loopback(it.as_str()))) => {
+        Some(origin)
+            if !origin
+                .parse::<Uri>()
+                .is_ok_and(|uri| uri.authority().is_some_and(|it| is_loopback(it.as_str()))) =>
+        {
             refused("origin", origin)
         }
         _ => Ok(()),

@@ -44,7 +44,10 @@ async fn a_function_that_takes_too_long_is_killed() {
     let event = client.event(&arn, "InvocationCompleted").await;
     let error = &event["InvocationCompletedDetails"]["Error"]["Payload"];
     assert_eq!(error["ErrorType"], "Sandbox.Timedout");
-    assert!(error["ErrorMessage"].as_str().unwrap().ends_with("Task timed out after 0.30 seconds"), "{error}");
+    assert!(
+        error["ErrorMessage"].as_str().unwrap().ends_with("Task timed out after 0.30 seconds"),
+        "{error}"
+    );
     assert!(!std::path::Path::new("/proc").join(pid.to_string()).exists());
     assert_eq!(client.execution(&arn).await["Status"], "RUNNING", "it is invoked again");
     server.shutdown(Duration::ZERO).await;
@@ -81,9 +84,10 @@ async fn a_function_that_can_not_start_says_why() {
     let mut unlucky = scripted();
     unlucky.environment.insert("FAIL_AT_START".into(), "BadLuck".into());
     let missing = FunctionConfig::command(["./does-not-exist"]);
-    for (config, kind, words) in
-        [(unlucky, "Runtime.ExitError", "BadLuck: no luck"), (missing, "Runtime.InvalidEntrypoint", "does-not-exist")]
-    {
+    for (config, kind, words) in [
+        (unlucky, "Runtime.ExitError", "BadLuck: no luck"),
+        (missing, "Runtime.InvalidEntrypoint", "does-not-exist"),
+    ] {
         let (_server, client) = server_with(config).await;
         let arn = client.start("f", None, &json!({ "script": [] })).await;
         let event = client.event(&arn, "InvocationCompleted").await;

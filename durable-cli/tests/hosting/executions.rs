@@ -47,10 +47,33 @@ async fn a_callback_brings_its_result_into_the_function() {
 }
 
 #[tokio::test]
+async fn what_completes_while_the_function_runs_is_acted_upon_at_once() {
+    let (_server, client) = server_with(scripted()).await;
+    // The callback is completed during the sleep; the function then ends PENDING, not knowing of it.
+    let script = json!({ "script": [{ "callback": { "TimeoutSeconds": 60 }, "then_sleep": 500 }] });
+    let arn = client.start("f", None, &script).await;
+    let id = client.callback_id(&arn).await;
+    client.send(Method::POST, &callback_path(&id, "succeed"), &[], b"1").await.ok();
+    assert_eq!(client.ended(&arn).await["Result"], "1");
+    let expected = [
+        "ExecutionStarted",
+        "CallbackStarted",
+        "CallbackSucceeded",
+        "InvocationCompleted",
+        "InvocationCompleted",
+        "ExecutionSucceeded",
+    ];
+    assert_eq!(client.event_types(&arn).await, expected);
+    let first = client.event(&arn, "InvocationCompleted").await;
+    assert_eq!(first["InvocationCompletedDetails"].get("Error"), None, "{first}");
+}
+
+#[tokio::test]
 async fn a_function_invokes_durable_and_plain_functions() {
     let mut plain = scripted();
     plain.durable = false;
-    let server = DevServer::builder().function("f", scripted()).function("plain", plain).start().await.unwrap();
+    let server =
+        DevServer::builder().function("f", scripted()).function("plain", plain).start().await.unwrap();
     let client = Client::new(server.url());
     let child = json!({ "script": [{ "wait": 1 }, { "step": "from the child" }] });
     let result = client.run("f", &json!({ "script": [{ "invoke": "f:$LATEST", "input": child }] })).await;
@@ -105,7 +128,10 @@ async fn a_process_has_the_environment_and_the_headers_of_lambda() {
     let (arn, _) = header("Lambda-Runtime-Invoked-Function-Arn").await;
     assert!(arn.ends_with(":function:f:$LATEST"), "{arn}");
     let (trace, _) = header("Lambda-Runtime-Trace-Id").await;
-    assert!(trace.starts_with("Root=1-") && trace.contains(";Parent=") && trace.contains(";Sampled="), "{trace}");
+    assert!(
+        trace.starts_with("Root=1-") && trace.contains(";Parent=") && trace.contains(";Sampled="),
+        "{trace}"
+    );
 }
 
 #[tokio::test]
@@ -143,7 +169,11 @@ async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Outpu
                 *result = Some(ready);
             }
         }
-        if results.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if results.iter().all(Option::is_some) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
     results.into_iter().flatten().collect()

@@ -22,7 +22,10 @@ async fn lines_belong_to_the_execution_during_which_they_were_written() {
         let answer = client.invoke("f", &[("X-Amz-Log-Type", "Tail")], script.to_string().as_bytes()).await;
         let tail = BASE64_STANDARD.decode(answer.header("x-amz-log-result").unwrap()).unwrap();
         let tail = String::from_utf8(tail).unwrap();
-        assert!(tail.contains(&format!("out {number}\n")) && tail.contains(&format!("err {number}\n")), "{tail}");
+        assert!(
+            tail.contains(&format!("out {number}\n")) && tail.contains(&format!("err {number}\n")),
+            "{tail}"
+        );
         arns.push(answer.header("x-amz-durable-execution-arn").unwrap().to_owned());
     }
     for (number, arn) in arns.iter().enumerate() {

@@ -57,7 +57,8 @@ async fn an_empty_result_is_none() {
 async fn an_error_is_the_whole_body_and_may_be_absent() {
     let (_server, client, invocations) = server_by_hand().await;
     let (arn, id) = waiting(&client, &invocations, json!({})).await;
-    let error = json!({ "ErrorType": "Rejected", "ErrorMessage": "no", "ErrorData": "d", "StackTrace": ["s"] });
+    let error =
+        json!({ "ErrorType": "Rejected", "ErrorMessage": "no", "ErrorData": "d", "StackTrace": ["s"] });
     assert_eq!(client.post(&callback_path(&id, "fail"), &error).await.ok(), json!({}));
     let event = client.event(&arn, "CallbackFailed").await;
     assert_eq!(event["CallbackFailedDetails"]["Error"], json!({ "Payload": error, "Truncated": false }));
@@ -94,9 +95,18 @@ async fn what_is_no_callback_and_what_is_no_result_is_refused() {
     }
     let (_, id) = waiting(&client, &invocations, json!({})).await;
     let invalid = "InvalidParameterValueException";
-    client.send(Method::POST, &callback_path(&id, "succeed"), &[], b"\xff").await.refused(400, invalid, "message");
-    client.send(Method::POST, &callback_path(&id, "fail"), &[], b"[1]").await.refused(400, invalid, "message");
+    client
+        .send(Method::POST, &callback_path(&id, "succeed"), &[], b"\xff")
+        .await
+        .refused(400, invalid, "message");
+    client
+        .send(Method::POST, &callback_path(&id, "fail"), &[], b"[1]")
+        .await
+        .refused(400, invalid, "message");
     let large = vec![b'x'; 256 * 1024 + 1];
-    client.send(Method::POST, &callback_path(&id, "succeed"), &[], &large).await.refused(400, invalid, "message");
+    client
+        .send(Method::POST, &callback_path(&id, "succeed"), &[], &large)
+        .await
+        .refused(400, invalid, "message");
     client.send(Method::POST, &callback_path(&id, "succeed"), &[], b"1").await.ok();
 }

@@ -10,11 +10,17 @@ async fn paths_and_methods_that_are_no_operation_are_refused() {
     let (_server, client, _invocations) = server_by_hand().await;
     let unknown = "UnknownOperationException";
     let arn = "arn:aws:lambda:local:000000000000:function:f:$LATEST/durable-execution/n/1-0000000000000001";
-    for path in ["/", "/2025-12-01/durable-executions", "/2025-12-01/durable-executions/a/b/c", "/2015-03-31/functions/"] {
+    for path in [
+        "/",
+        "/2025-12-01/durable-executions",
+        "/2025-12-01/durable-executions/a/b/c",
+        "/2015-03-31/functions/",
+    ] {
         client.get(path).await.refused(404, unknown, "Message");
     }
     // Not encoded, the ARN falls apart into segments.
-    let message = client.get(&format!("/2025-12-01/durable-executions/{arn}")).await.refused(404, unknown, "Message");
+    let message =
+        client.get(&format!("/2025-12-01/durable-executions/{arn}")).await.refused(404, unknown, "Message");
     assert!(message.contains("percent-encoded"), "{message}");
     let path = format!("/2025-12-01/durable-executions/{}/stop", encode(arn));
     client.send(Method::GET, &path, &[], b"").await.refused(404, unknown, "Message");

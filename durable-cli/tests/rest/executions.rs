@@ -110,7 +110,8 @@ async fn executions_are_listed_by_function_with_filters_and_pages() {
     assert_eq!(names(&client, "f", "?StartedAfter=2100-01-01T00%3A00%3A00Z").await.len(), 0);
     assert_eq!(names(&client, "f", "?StartedBefore=2100-01-01T00%3A00%3A00Z&MaxItems=4").await.len(), 5);
 
-    let list = client.get("/2025-12-01/functions/f/durable-executions?MaxItems=1&ReverseOrder=true").await.ok();
+    let list =
+        client.get("/2025-12-01/functions/f/durable-executions?MaxItems=1&ReverseOrder=true").await.ok();
     let item = &list["DurableExecutions"][0];
     assert_eq!(item["DurableExecutionArn"], arns[0].as_str());
     assert_eq!(item["Status"], "SUCCEEDED");
@@ -118,7 +119,9 @@ async fn executions_are_listed_by_function_with_filters_and_pages() {
     assert!(item.get("InputPayload").is_none());
 
     let path = |query: &str| format!("/2025-12-01/functions/f/durable-executions?{query}");
-    for query in ["Statuses=PENDING", "MaxItems=5000", "StartedAfter=yesterday", "Marker=x", "ReverseOrder=maybe"] {
+    for query in
+        ["Statuses=PENDING", "MaxItems=5000", "StartedAfter=yesterday", "Marker=x", "ReverseOrder=maybe"]
+    {
         client.get(&path(query)).await.refused(400, INVALID, "message");
     }
     let unknown = client.get("/2025-12-01/functions/g/durable-executions").await;
@@ -173,7 +176,8 @@ async fn a_stop_ends_the_execution_once() {
 #[tokio::test]
 async fn what_is_no_execution_is_not_found_and_what_is_no_arn_is_invalid() {
     let (_server, client, _invocations) = server_by_hand().await;
-    let unknown = "arn:aws:lambda:local:000000000000:function:f:$LATEST/durable-execution/n/1-0000000000000001";
+    let unknown =
+        "arn:aws:lambda:local:000000000000:function:f:$LATEST/durable-execution/n/1-0000000000000001";
     for rest in ["", "/history"] {
         client.get(&execution_path(unknown, rest)).await.refused(404, NOT_FOUND, "Message");
         client.get(&execution_path("order-1", rest)).await.refused(400, INVALID, "message");

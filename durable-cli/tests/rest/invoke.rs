@@ -34,7 +34,10 @@ async fn a_synchronous_invoke_answers_with_the_result() {
 async fn a_failure_is_an_answer_with_a_header() {
     let (_server, client, invocations) = server_by_hand().await;
     let answering = async {
-        let error = ErrorObject { stack_trace: Some(vec!["at a".into()]), ..ErrorObject::new("Declined", "no funds") };
+        let error = ErrorObject {
+            stack_trace: Some(vec!["at a".into()]),
+            ..ErrorObject::new("Declined", "no funds")
+        };
         invocations.next().await.answer(InvocationOutput::Failed { error: Some(error) });
     };
     let (answer, ()) = tokio::join!(client.invoke("f", &[], b"{}"), answering);
@@ -103,7 +106,8 @@ async fn invokes_that_are_none_are_refused() {
     let invalid = "InvalidParameterValueException";
     let message = client.invoke("g", &[], b"{}").await.refused(404, "ResourceNotFoundException", "Message");
     assert!(message.starts_with("Function not found: arn:") && message.contains(":g"), "{message}");
-    let message = client.invoke("f", &[], b"{n").await.refused(400, "InvalidRequestContentException", "message");
+    let message =
+        client.invoke("f", &[], b"{n").await.refused(400, "InvalidRequestContentException", "message");
     assert!(message.contains("json"), "{message}");
     client.invoke("f", &[("X-Amz-Invocation-Type", "Later")], b"{}").await.refused(400, invalid, "message");
     let name = [("X-Amz-Durable-Execution-Name", "a name")];

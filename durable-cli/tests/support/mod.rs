@@ -1,9 +1,5 @@
 //! A server, an HTTP client, and workflows that tests run by hand.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part of what is public here"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of what is public here")]
 
 use std::{
     sync::{Arc, Mutex},
@@ -122,7 +118,8 @@ impl Client {
     }
 
     pub async fn events(&self, arn: &str) -> Vec<Value> {
-        let history = self.get(&execution_path(arn, "/history?IncludeExecutionData=true&MaxItems=1000")).await.ok();
+        let history =
+            self.get(&execution_path(arn, "/history?IncludeExecutionData=true&MaxItems=1000")).await.ok();
         history["Events"].as_array().expect("events").clone()
     }
 
@@ -168,7 +165,9 @@ pub fn encode(segment: &str) -> String {
     let mut text = String::new();
     for byte in segment.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                text.push(char::from(byte))
+            }
             other => text.push_str(&format!("%{other:02X}")),
         }
     }

@@ -101,7 +101,7 @@ fn wire_size(update: &OperationUpdate) -> usize {
 }
 
 /// Bytes of `text` as a JSON string.
-fn escaped_len(text: &str) -> usize {
+pub(crate) fn escaped_len(text: &str) -> usize {
     2 + text
         .bytes()
         .map(|byte| match byte {

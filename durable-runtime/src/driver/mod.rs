@@ -20,7 +20,7 @@ use self::{
 };
 use crate::{
     codec::Outcome,
-    core::{Fatal, RemoteWork, mismatch},
+    core::{Fatal, RemoteWork, mismatch, outbox::escaped_len},
     environment::{DivergencePolicy, Environment},
     operations::{attempt::panic_message, settle::fit_error},
     protocol::{
@@ -260,7 +260,8 @@ impl Driver {
             Some(Outcome::Succeeded(Some(payload))) if payload.len() > limits::EXECUTION_PAYLOAD => {
                 self.fail(result_too_large(payload.len()))
             }
-            Some(Outcome::Succeeded(Some(payload))) if payload.len() > limits::INVOCATION_RESULT => {
+            // The answer carries it as a JSON string, which escaping makes longer.
+            Some(Outcome::Succeeded(Some(payload))) if escaped_len(&payload) > limits::INVOCATION_RESULT => {
                 self.outcome = Some(Outcome::Succeeded(Some(Payload::from(""))));
                 if !self.result_checkpointed {
                     self.result_checkpointed = true;

@@ -90,7 +90,7 @@ pub const fn uuid() -> Derived<Uuid> {
 
 /// A random number, the same one on every replay: any integer, `bool`, or an `f64` in `0.0..1.0`.
 ///
-/// Derived like [`uuid`], without a checkpoint; not for secrets.
+/// Derived like [`uuid()`], without a checkpoint; not for secrets.
 ///
 /// ```
 /// use durable_runtime::prelude::*;
@@ -133,7 +133,7 @@ impl Random for f64 {
     }
 }
 
-/// See [`uuid`] and [`random`].
+/// See [`uuid()`] and [`random`].
 #[derive(Debug)]
 #[must_use = "a durable operation does nothing unless awaited"]
 pub struct Derived<T>(&'static str, fn(u128) -> T);

@@ -158,10 +158,3 @@ async fn a_lost_answer_is_asked_for_again_and_nothing_is_applied_twice() {
     // The same client token, so the service knows the request again.
     assert_eq!(calls[0], calls[1]);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn probe_quotes() {
-    let function = Function::start("letters").await;
-    let ended = function.execute(4_000_000).await;
-    println!("PROBE {:?} {:?} {:?}", ended.status, ended.error, function.errors().len());
-}

@@ -1,8 +1,11 @@
 //! Tries all requirements, in this process or at an endpoint, and says what became of them.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use conformance::{
     drive::{Logs, RestEndpoint, judge_in_process},
@@ -38,9 +41,9 @@ struct Run {
     /// Requirements that are tried at the same time at an endpoint.
     #[arg(long, default_value_t = 8)]
     concurrency: usize,
-    /// The folder of the requirements.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/requirements"))]
-    requirements: PathBuf,
+    /// A folder of requirements; can be repeated [default: AWS's and our own].
+    #[arg(long)]
+    requirements: Vec<PathBuf>,
     /// Ids such as 1-8, or suites such as step; all of them when none is named.
     only: Vec<String>,
 }
@@ -59,36 +62,58 @@ async fn main() -> Result<ExitCode> {
 }
 
 async fn try_all(run: Run) -> Result<ExitCode> {
-    let mut requirements = load_all(&run.requirements)?;
-    let is_named = |requirement: &Requirement| {
-        run.only.iter().any(|name| *name == requirement.id || *name == requirement.suite)
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = match run.requirements.as_slice() {
+        [] => vec![own.join("requirements"), own.join("beyond")],
+        named => named.to_vec(),
     };
-    requirements.retain(|requirement| run.only.is_empty() || is_named(requirement));
-    anyhow::ensure!(!requirements.is_empty(), "there is no such requirement");
-
-    let mut report = Report::default();
-    match &run.endpoint {
-        Some(url) => {
-            let logs = if run.without_logs { Logs::Unknown } else { Logs::DevelopmentServer };
-            let endpoint = RestEndpoint::new(url, logs)?;
-            let trials = requirements.iter().map(|requirement| judge(requirement, &endpoint));
-            let mut verdicts = stream::iter(trials).buffered(run.concurrency.max(1)).enumerate();
-            while let Some((index, verdict)) = verdicts.next().await {
-                report.note(requirements.get(index).context("there is a verdict for each requirement")?, verdict);
-            }
+    let is_wanted = |requirement: &Requirement| {
+        let is_named = |name: &String| *name == requirement.id || *name == requirement.suite;
+        run.only.is_empty() || run.only.iter().any(is_named)
+    };
+    let mut tried = 0;
+    let mut failures = 0;
+    for folder in folders {
+        let mut requirements = load_all(&folder)?;
+        requirements.retain(is_wanted);
+        if requirements.is_empty() {
+            continue;
         }
-        None => {
-            for requirement in requirements {
-                // Virtual time wants a runtime, and so a thread, of its own.
-                let trial = std::thread::spawn(move || {
-                    let verdict = judge_in_process(&requirement);
-                    (requirement, verdict)
-                });
-                let (requirement, verdict) = trial.join().expect("a trial reports what is wrong, and never panics");
-                report.note(&requirement, verdict);
-            }
-        }
+        tried += requirements.len();
+        let report = match &run.endpoint {
+            Some(url) => at_endpoint(&requirements, url, &run).await?,
+            None => in_process(requirements),
+        };
+        failures += report.failures();
+        println!("{}\n{report}", folder.display());
     }
-    print!("{report}");
-    Ok(if report.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    anyhow::ensure!(tried > 0, "there is no such requirement");
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn at_endpoint(requirements: &[Requirement], url: &str, run: &Run) -> Result<Report> {
+    let logs = if run.without_logs { Logs::Unknown } else { Logs::DevelopmentServer };
+    let endpoint = &RestEndpoint::new(url, logs)?;
+    let mut report = Report::default();
+    let mut verdicts = stream::iter(requirements)
+        .map(|requirement| async move { (requirement, judge(requirement, endpoint).await) })
+        .buffered(run.concurrency.max(1));
+    while let Some((requirement, verdict)) = verdicts.next().await {
+        report.note(requirement, verdict);
+    }
+    Ok(report)
+}
+
+fn in_process(requirements: Vec<Requirement>) -> Report {
+    let mut report = Report::default();
+    for requirement in requirements {
+        // Virtual time wants a runtime, and so a thread, of its own.
+        let trial = std::thread::spawn(move || {
+            let verdict = judge_in_process(&requirement);
+            (requirement, verdict)
+        });
+        let (requirement, verdict) = trial.join().expect("a trial reports what is wrong, and never panics");
+        report.note(&requirement, verdict);
+    }
+    report
 }

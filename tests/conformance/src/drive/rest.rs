@@ -56,7 +56,8 @@ impl RestEndpoint {
     }
 
     fn execution_url(&self, arn: &str, more: &[&str]) -> String {
-        let segments: Vec<&str> = ["2025-12-01", "durable-executions", arn].iter().chain(more).copied().collect();
+        let segments: Vec<&str> =
+            ["2025-12-01", "durable-executions", arn].iter().chain(more).copied().collect();
         self.url(&segments)
     }
 
@@ -116,7 +117,9 @@ impl Endpoint for RestEndpoint {
             .body(input.to_string());
         let response = send(request).await?;
         let arn = response.headers().get(EXECUTION_ARN).and_then(|arn| arn.to_str().ok());
-        Ok(arn.with_context(|| format!("the answer to the invocation of {function} names no execution"))?.to_owned())
+        Ok(arn
+            .with_context(|| format!("the answer to the invocation of {function} names no execution"))?
+            .to_owned())
     }
 
     async fn events(&self, execution_arn: &str) -> Result<Vec<Value>> {

@@ -6,13 +6,7 @@ use durable_runtime::{environment::Options, prelude::*};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use super::{
-    Handler,
-    function,
-    exit::exit_process,
-    serdes::Uppercase,
-    step::fail,
-};
+use super::{Handler, exit::exit_process, function, serdes::Uppercase, step::fail};
 
 pub(super) const HANDLERS: &[Handler] = &[
     function!("3-1", single_step),
@@ -26,8 +20,7 @@ pub(super) const HANDLERS: &[Handler] = &[
     function!("3-14", custom_serdes),
     function!("3-15", failing_body),
     function!("3-16", null_child),
-    function!("3-17", logging_child)
-        .with_options(|_| Options { log_replay: true, ..Options::default() }),
+    function!("3-17", logging_child).with_options(|_| Options { log_replay: true, ..Options::default() }),
 ];
 
 #[durable_step]

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Handler,
-    function,
     batch::{
         Branch::{Fails, Gives},
         Summary,
     },
+    function,
     serdes::Wrapped,
     step::greet,
 };

@@ -1,6 +1,7 @@
 //! One durable function for each requirement.
 
 mod batch;
+mod beyond;
 mod callback;
 mod child;
 mod exit;
@@ -84,7 +85,7 @@ pub fn function_name(id: &str) -> String {
 
 /// All functions.
 pub fn all() -> impl Iterator<Item = &'static Handler> {
-    let suites: [&'static [Handler]; 10] = [
+    let suites: [&'static [Handler]; 11] = [
         step::HANDLERS,
         wait::HANDLERS,
         child::HANDLERS,
@@ -95,6 +96,7 @@ pub fn all() -> impl Iterator<Item = &'static Handler> {
         parallel::HANDLERS,
         map::HANDLERS,
         plugin::HANDLERS,
+        beyond::HANDLERS,
     ];
     suites.into_iter().flatten()
 }

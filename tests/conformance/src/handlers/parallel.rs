@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Handler,
-    function,
     batch::{
         Branch::{self, Fails, Gives},
         Summary,
     },
+    function,
 };
 
 pub(super) const HANDLERS: &[Handler] = &[
@@ -79,8 +79,12 @@ async fn min_successful() -> Result<Summary, Error> {
 #[durable_execution]
 async fn tolerance_exceeded() -> Result<Summary, Error> {
     let branches = [Fails, Fails, Gives("never")].map(|branch| async move { branch.answer() });
-    let batch =
-        parallel(branches).named("tolerated-exceeded").max_concurrency(1).tolerated_failures(1).outcome().await;
+    let batch = parallel(branches)
+        .named("tolerated-exceeded")
+        .max_concurrency(1)
+        .tolerated_failures(1)
+        .outcome()
+        .await;
     Ok(Summary::of(&batch).without_status())
 }
 
@@ -170,7 +174,8 @@ struct Accessors {
 async fn accessors() -> Result<Accessors, Error> {
     let branches: [Branch; 3] = [Gives("a"), Fails, Gives("c")];
     let branches = branches.map(|branch| async move { branch.answer() });
-    let batch = parallel(branches).named("accessors").max_concurrency(1).tolerated_failures(1).outcome().await;
+    let batch =
+        parallel(branches).named("accessors").max_concurrency(1).tolerated_failures(1).outcome().await;
     Ok(Accessors {
         has_failure: batch.has_failure(),
         success_count: batch.succeeded().count(),

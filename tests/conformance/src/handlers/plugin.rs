@@ -1,17 +1,12 @@
 //! Suite 10: plugins.
 
-use durable_runtime::{
-    environment::Options,
-    plugin::OperationInfo,
-    prelude::*,
-    protocol::OperationType,
-};
+use durable_runtime::{environment::Options, plugin::OperationInfo, prelude::*, protocol::OperationType};
 use tracing::info;
 
 use super::{
     Handler,
-    function,
     batch::Branch::Gives,
+    function,
     recorder::{Output, Recorder},
     step::{greeting, retried, unreliable},
     wait::short_wait,
@@ -54,7 +49,7 @@ fn is_branch(operation: &OperationInfo) -> bool {
     operation.sub_type.as_deref() == Some("ParallelBranch")
 }
 
-fn about_steps(output: &Output) -> Options {
+pub(super) fn about_steps(output: &Output) -> Options {
     Options::default().plugin(Recorder::new(PLUGIN, output, is_step))
 }
 
@@ -75,9 +70,11 @@ fn panicking(output: &Output) -> Options {
 }
 
 fn two_plugins(output: &Output) -> Options {
-    Options::default()
-        .plugin(Recorder::new("CONFPLUGIN-A", output, is_step))
-        .plugin(Recorder::new("CONFPLUGIN-B", output, is_step))
+    Options::default().plugin(Recorder::new("CONFPLUGIN-A", output, is_step)).plugin(Recorder::new(
+        "CONFPLUGIN-B",
+        output,
+        is_step,
+    ))
 }
 
 #[durable_step]

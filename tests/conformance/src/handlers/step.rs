@@ -4,7 +4,7 @@ use durable_runtime::{ErrorObject, prelude::*};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use super::{Handler, function, exit::exit_process, serdes::Uppercase};
+use super::{Handler, exit::exit_process, function, serdes::Uppercase};
 
 pub(super) const HANDLERS: &[Handler] = &[
     function!("1-1", greeting),

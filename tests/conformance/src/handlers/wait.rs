@@ -4,11 +4,8 @@ use durable_runtime::prelude::*;
 
 use super::{Handler, function};
 
-pub(super) const HANDLERS: &[Handler] = &[
-    function!("2-1", short_wait),
-    function!("2-2", named_wait),
-    function!("2-5", an_hour),
-];
+pub(super) const HANDLERS: &[Handler] =
+    &[function!("2-1", short_wait), function!("2-2", named_wait), function!("2-5", an_hour)];
 
 #[durable_execution]
 pub(super) async fn short_wait() -> Result<(), Error> {

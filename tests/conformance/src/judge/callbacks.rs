@@ -79,9 +79,8 @@ fn message(action: &CallbackAction, variables: &Variables) -> Message {
     match action.operation {
         CallbackOperation::Success => Message::Success(payload.map(|payload| spaced_json(&payload))),
         CallbackOperation::Failure => {
-            let is_member = |name: &str| {
-                ["ErrorType", "ErrorMessage", "ErrorData", "StackTrace"].contains(&name)
-            };
+            let is_member =
+                |name: &str| ["ErrorType", "ErrorMessage", "ErrorData", "StackTrace"].contains(&name);
             let members = payload.as_ref().and_then(Value::as_object).into_iter().flatten();
             let members = members.filter(|(name, _)| is_member(name));
             Message::Failure(members.map(|(name, value)| (name.clone(), value.clone())).collect())

@@ -22,7 +22,9 @@ pub(super) fn match_history(
         };
         let actual = events.iter().filter_map(Value::as_object).find(|event| event_id(event) == Some(id));
         match actual {
-            Some(actual) => match_members(expected, actual, &format!("event {id}"), variables, &mut mismatches),
+            Some(actual) => {
+                match_members(expected, actual, &format!("event {id}"), variables, &mut mismatches)
+            }
             None => {
                 let kind = expected.get("EventType").and_then(Value::as_str).unwrap_or("event");
                 mismatches.push(Mismatch(format!("event {id} is missing, expected {kind}")));
@@ -65,7 +67,8 @@ pub(super) fn text<'a>(event: &'a Value, member: &str) -> Option<&'a str> {
 
 /// Whether the execution has ended.
 pub(super) fn is_over(events: &[Value]) -> bool {
-    const LAST: [&str; 4] = ["ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionStopped"];
+    const LAST: [&str; 4] =
+        ["ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionStopped"];
     events.iter().any(|event| text(event, "EventType").is_some_and(|kind| LAST.contains(&kind)))
 }
 

@@ -54,21 +54,24 @@ fn match_log(expected: &ExpectedLog, records: &[LogRecord], variables: &Variable
             (least, most) if least == most => least.to_string(),
             (least, most) => format!("{least} to {most}"),
         };
-        mismatches.push(Mismatch(format!("{} lines like {shown} were logged, expected {wanted}", found.len())));
+        mismatches
+            .push(Mismatch(format!("{} lines like {shown} were logged, expected {wanted}", found.len())));
     }
     for (anchors, is_after) in [(&expected.after, true), (&expected.before, false)] {
         for anchor in anchors {
             let anchored = matching(anchor, records, variables);
             let anchor = variables.fill(&Value::Object(anchor.clone()));
             if anchored.is_empty() {
-                mismatches.push(Mismatch(format!("no line like {anchor} was logged, which {shown} refers to")));
+                mismatches
+                    .push(Mismatch(format!("no line like {anchor} was logged, which {shown} refers to")));
             }
             let in_order = |record: &LogRecord, anchor: &LogRecord| {
                 if is_after { record.order >= anchor.order } else { record.order <= anchor.order }
             };
             if !found.iter().all(|record| anchored.iter().all(|anchor| in_order(record, anchor))) {
                 let relation = if is_after { "after" } else { "before" };
-                mismatches.push(Mismatch(format!("a line like {shown} is not {relation} the one like {anchor}")));
+                mismatches
+                    .push(Mismatch(format!("a line like {shown} is not {relation} the one like {anchor}")));
             }
         }
     }

@@ -171,11 +171,7 @@ fn load(path: &Path) -> Result<Requirement> {
     let strict = serde_saphyr::options! { strict_booleans: true };
     let file = serde_saphyr::from_str_with_options(&text, strict)
         .with_context(|| format!("{} is not a requirement", path.display()))?;
-    Ok(Requirement {
-        suite: name(path.parent().and_then(Path::file_name)),
-        id: name(path.file_stem()),
-        file,
-    })
+    Ok(Requirement { suite: name(path.parent().and_then(Path::file_name)), id: name(path.file_stem()), file })
 }
 
 fn numbers(id: &str) -> Vec<u32> {

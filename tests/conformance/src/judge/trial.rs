@@ -26,8 +26,11 @@ pub trait Endpoint {
     /// Completes a callback, or sends it a heartbeat.
     fn send(&self, callback_id: &str, message: &Message) -> impl Future<Output = Result<()>>;
     /// What the function has logged for this execution; `None` when this endpoint can't tell.
-    fn logs(&self, function: &str, execution_arn: &str)
-    -> impl Future<Output = Result<Option<Vec<LogRecord>>>>;
+    fn logs(
+        &self,
+        function: &str,
+        execution_arn: &str,
+    ) -> impl Future<Output = Result<Option<Vec<LogRecord>>>>;
 }
 
 /// How an execution stands.

@@ -1,0 +1,87 @@
+//! A `durable dev` process.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Output, Stdio},
+};
+
+use crate::{durable, text, until};
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Server {
+    /// Starts a server with the scripted function as `f`, data and all in `folder`.
+    pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[&format!("--function=f={}", env!("CARGO_BIN_EXE_scripted-function"))])
+    }
+
+    pub(crate) fn start_with(folder: &Path, arguments: &[&str]) -> Self {
+        let log = folder.join("server.log");
+        let errors = fs::File::create(&log).expect("the folder can be written to");
+        let child = durable(&["dev", "--port=0", "--data=data"])
+            .args(arguments)
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .stderr(errors)
+            .spawn()
+            .expect("the server starts");
+        let url = until("the server says where it is", || {
+            let log = fs::read_to_string(&log).ok()?;
+            let (_, rest) = log.split_once("durable executions at ")?;
+            rest.split_once(',').map(|(url, _)| url.to_owned())
+        });
+        Self { child, url }
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        durable(arguments).env("DURABLE_ENDPOINT", &self.url).output().expect("the client runs")
+    }
+
+    /// What a command prints that works.
+    #[track_caller]
+    pub(crate) fn prints(&self, arguments: &[&str]) -> String {
+        crate::stdout(&self.run(arguments))
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let printed = self.prints(arguments);
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+    }
+
+    /// What a command says that does not work.
+    #[track_caller]
+    pub(crate) fn refuses(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(!output.status.success(), "{}", text(&output.stdout));
+        text(&output.stderr)
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the server runs");
+        self.child.wait().expect("the server was started here");
+    }
+
+    /// As ctrl-c does; the exit code.
+    pub(crate) fn interrupt(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-INT", &id]).status().expect("there is a kill");
+        assert!(sent.success());
+        let status =
+            until("the server stops", || self.child.try_wait().expect("the server was started here"));
+        status.code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Fails when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
