@@ -190,7 +190,8 @@ impl Death {
     /// The effects that steps had again although they were finished.
     fn repeated(&self, effects: &[Effect]) -> Vec<String> {
         let after = effects.iter().skip(self.effects);
-        let again = after.filter(|effect| effect.step.as_ref().is_some_and(|step| self.finished.contains(step)));
+        let again =
+            after.filter(|effect| effect.step.as_ref().is_some_and(|step| self.finished.contains(step)));
         again.map(|effect| effect.label.clone()).collect()
     }
 }

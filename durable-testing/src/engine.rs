@@ -7,7 +7,8 @@ use std::{
 };
 
 use durable_engine::{
-    Engine, EngineError, ExecutionSummary, HistoryPage, MemoryStore, PageLimit, ResultError, RunError, StartOptions,
+    Engine, EngineError, ExecutionSummary, HistoryPage, MemoryStore, PageLimit, ResultError, RunError,
+    StartOptions,
     service::{Event, EventType},
 };
 use durable_runtime::{
@@ -95,7 +96,12 @@ impl TestEngine {
         Self::build(Options::default(), PageLimit::NONE, boundaries, None)
     }
 
-    fn build(options: Options, page: PageLimit, boundaries: Arc<Boundaries>, wrapper: Option<Wrapper>) -> Self {
+    fn build(
+        options: Options,
+        page: PageLimit,
+        boundaries: Arc<Boundaries>,
+        wrapper: Option<Wrapper>,
+    ) -> Self {
         let shared = Shared {
             store: MemoryStore::new(),
             clock: VirtualClock::new(),
@@ -195,7 +201,8 @@ impl TestEngine {
             Some(wrap) => wrap(workflow),
             None => workflow,
         };
-        let probed: SharedWorkflow = Arc::new(Probed { inner, boundaries: Arc::clone(&self.shared.boundaries) });
+        let probed: SharedWorkflow =
+            Arc::new(Probed { inner, boundaries: Arc::clone(&self.shared.boundaries) });
         let mut workflows = self.lock(&self.shared.workflows);
         workflows.retain(|known| known.name() != probed.name());
         workflows.push(Arc::clone(&probed));

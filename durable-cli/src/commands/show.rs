@@ -34,8 +34,8 @@ impl Show {
         let execution = api.execution(&arn).await?;
         let events = api.history(&arn, HistoryQuery::default()).await?;
         if self.json {
-            let mut document = execution.raw.clone();
-            document["Events"] = events.iter().map(|event| event.raw.clone()).collect();
+            let mut document = execution.raw.as_object().cloned().unwrap_or_default();
+            document.insert("Events".into(), events.iter().map(|event| event.raw.clone()).collect());
             output::print_json(&document)?;
         } else {
             print(&execution, &events)?;

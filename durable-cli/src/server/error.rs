@@ -9,6 +9,8 @@ use durable_engine::{CallbackError, EngineError};
 use durable_runtime::service::ServiceError;
 use serde_json::json;
 
+use super::view::object;
+
 /// The exceptions of the service's API model that a local service has a reason for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exception {
@@ -68,16 +70,19 @@ impl ApiError {
     pub(crate) fn into_response(self) -> Response<Body> {
         let (name, status, member) = self.exception.wire();
         let fault = if status.is_server_error() { "Service" } else { "User" };
-        let mut body = json!({ "Type": fault, member: self.message });
-        let mut response = Response::new(Body::empty());
-        if self.exception == Exception::TooManyRequests {
-            body["Reason"] = "ReservedFunctionConcurrentInvocationLimitExceeded".into();
+        let throttled = self.exception == Exception::TooManyRequests;
+        let body = object([
+            ("Type", Some(json!(fault))),
+            (member, Some(json!(self.message))),
+            ("Reason", throttled.then(|| json!("ReservedFunctionConcurrentInvocationLimitExceeded"))),
+        ]);
+        let mut response = Response::new(Body::from(body.to_string()));
+        if throttled {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         *response.status_mut() = status;
         response.headers_mut().insert("x-amzn-ErrorType", HeaderValue::from_static(name));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *response.body_mut() = Body::from(body.to_string());
         response
     }
 }

@@ -44,12 +44,11 @@ impl Service {
                 client_token: body.client_token,
             })
             .await?;
-        let mut response = json!({ "NewExecutionState": view::in_seconds(&answer.new_execution_state)? });
-        // Absent once the checkpoint has ended the execution: SDKs take that as the sign.
-        if let Some(token) = answer.checkpoint_token {
-            response["CheckpointToken"] = token.into();
-        }
-        Ok(json_response(&response))
+        Ok(json_response(&view::object([
+            // Absent once the checkpoint has ended the execution: SDKs take that as the sign.
+            ("CheckpointToken", answer.checkpoint_token.map(Value::from)),
+            ("NewExecutionState", Some(view::in_seconds(&answer.new_execution_state)?)),
+        ])))
     }
 
     /// The engine cuts its pages by its own limits; a smaller page of the caller's is cut out of one of these.
@@ -77,7 +76,7 @@ impl Service {
     pub(super) async fn get_execution(&self, arn: &str, query: &Query) -> Result<Response<Body>, ApiError> {
         let with_data = query.flag("IncludeExecutionData", true)?;
         let execution = self.engine.get(checked_arn(arn)?).await?;
-        Ok(json_response(&view::execution(&execution, with_data)?))
+        Ok(json_response(&view::execution(&execution, with_data)))
     }
 
     pub(super) async fn history(&self, arn: &str, query: &Query) -> Result<Response<Body>, ApiError> {
@@ -127,7 +126,7 @@ impl Service {
         if list.executions.is_empty() && !self.functions.contains(&function) {
             return Err(self.unknown_function(&function));
         }
-        let executions = list.executions.iter().map(|item| Value::Object(view::list_item(item))).collect();
+        let executions = list.executions.iter().map(view::list_item).collect();
         Ok(json_response(&with_marker("DurableExecutions", executions, list.next)))
     }
 
@@ -167,11 +166,7 @@ fn state_marker(marker: &str) -> Option<(&str, usize)> {
 }
 
 fn with_marker(name: &str, items: Value, next: Option<String>) -> Value {
-    let mut page = json!({ name: items });
-    if let Some(next) = next {
-        page["NextMarker"] = next.into();
-    }
-    page
+    view::object([(name, Some(items)), ("NextMarker", next.map(Value::from))])
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

@@ -7,13 +7,13 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use durable_engine::{ExecutionStatus, ExecutionSummary, StartOptions, service::function_of_reference};
 use durable_runtime::protocol::{ErrorObject, Payload};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Service,
     error::{ApiError, Exception},
     request::ApiRequest,
-    view::VERSION,
+    view::{VERSION, object},
 };
 use crate::host::{Function, HostedFunction, PlainCall};
 
@@ -178,13 +178,11 @@ fn ended_response(ended: &ExecutionSummary) -> Response<Body> {
 fn failed_response(error: Option<&ErrorObject>) -> Response<Body> {
     let none = ErrorObject::default();
     let error = error.unwrap_or(&none);
-    let mut body = json!({ "errorMessage": error.message(), "errorType": error.kind().unwrap_or("Error") });
-    if let Some(trace) = &error.stack_trace {
-        body["stackTrace"] = json!(trace);
-    }
-    if let Some(data) = &error.error_data {
-        body["errorData"] = Value::from(data.as_str());
-    }
+    let body = object([
+        ("errorMessage", Some(json!(error.message()))),
+        ("errorType", Some(json!(error.kind().unwrap_or("Error")))),
+        ("stackTrace", error.stack_trace.as_ref().map(|trace| json!(trace))),
+    ]);
     let mut response = answer(StatusCode::OK, Body::from(body.to_string()));
     insert(&mut response, FUNCTION_ERROR, "Unhandled");
     response

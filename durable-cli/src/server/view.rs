@@ -3,7 +3,7 @@
 use durable_engine::ExecutionSummary;
 use durable_runtime::protocol::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Number, Value, json};
 
 use super::error::{ApiError, Exception};
 
@@ -36,6 +36,12 @@ fn convert(value: &mut Value) {
     }
 }
 
+/// A JSON object without the members that are absent: the service never writes `null`.
+pub(crate) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Option<Value>)>) -> Value {
+    let present = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(present.collect())
+}
+
 /// A moment as JSON: whole seconds as an integer, others with their fraction.
 pub(crate) fn seconds(moment: Timestamp) -> Value {
     let millis = moment.as_millis();
@@ -46,37 +52,34 @@ pub(crate) fn seconds(moment: Timestamp) -> Value {
 }
 
 /// An execution in a list.
-pub(crate) fn list_item(execution: &ExecutionSummary) -> Map<String, Value> {
-    let mut item = Map::new();
-    item.insert("DurableExecutionArn".into(), json!(execution.arn));
-    item.insert("DurableExecutionName".into(), json!(execution.name));
-    item.insert("FunctionArn".into(), json!(function_arn(&execution.arn)));
-    item.insert("Status".into(), json!(execution.status));
-    item.insert("StartTimestamp".into(), seconds(execution.started_at));
-    if let Some(ended_at) = execution.ended_at {
-        item.insert("EndTimestamp".into(), seconds(ended_at));
-    }
-    item
+pub(crate) fn list_item(execution: &ExecutionSummary) -> Value {
+    object(description(execution))
 }
 
 /// An execution by itself.
-pub(crate) fn execution(execution: &ExecutionSummary, with_data: bool) -> Result<Value, ApiError> {
-    let mut item = list_item(execution);
-    item.insert("Version".into(), json!(VERSION));
-    item.insert("DurableConfig".into(), json!({ "ExecutionTimeout": execution.timeout_seconds }));
-    item.insert("ExecutionDataIncluded".into(), json!(with_data));
-    if with_data {
-        if let Some(input) = &execution.input {
-            item.insert("InputPayload".into(), json!(input));
-        }
-        if let Some(result) = &execution.result {
-            item.insert("Result".into(), json!(result));
-        }
-        if let Some(error) = &execution.error {
-            item.insert("Error".into(), in_seconds(error)?);
-        }
-    }
-    Ok(Value::Object(item))
+pub(crate) fn execution(execution: &ExecutionSummary, with_data: bool) -> Value {
+    let data = [
+        ("InputPayload", execution.input.as_ref().map(|input| json!(input))),
+        ("Result", execution.result.as_ref().map(|result| json!(result))),
+        ("Error", execution.error.as_ref().map(|error| json!(error))),
+    ];
+    let rest = [
+        ("Version", Some(json!(VERSION))),
+        ("DurableConfig", Some(json!({ "ExecutionTimeout": execution.timeout_seconds }))),
+        ("ExecutionDataIncluded", Some(json!(with_data))),
+    ];
+    object(description(execution).into_iter().chain(rest).chain(data.into_iter().filter(|_| with_data)))
+}
+
+fn description(execution: &ExecutionSummary) -> [(&'static str, Option<Value>); 6] {
+    [
+        ("DurableExecutionArn", Some(json!(execution.arn))),
+        ("DurableExecutionName", Some(json!(execution.name))),
+        ("FunctionArn", Some(json!(function_arn(&execution.arn)))),
+        ("Status", Some(json!(execution.status))),
+        ("StartTimestamp", Some(seconds(execution.started_at))),
+        ("EndTimestamp", execution.ended_at.map(seconds)),
+    ]
 }
 
 /// The function's ARN, with its qualifier, inside of an execution's ARN.
