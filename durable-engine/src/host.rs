@@ -65,9 +65,10 @@ pub(crate) async fn run(core: Arc<Core>, begun: Begun) {
         }
     };
     drop(invocation);
-    let key = slot.key();
+    // The slot stays until the end is recorded: with it would go what happened during the invocation, and the
+    // execution would not be invoked again for a callback that came while it ran.
+    record_end(&core, slot.key(), id, ended, permit).await;
     drop(slot);
-    record_end(&core, key, id, ended, permit).await;
 }
 
 async fn record_end(

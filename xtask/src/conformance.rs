@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     /// Ids such as 1-8, or suites such as step; all of them when none is named.
     only: Vec<String>,
     /// Requirements that are tried at the same time.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 24)]
     concurrency: usize,
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Bytes;
+use axum::{body::Bytes, serve::ListenerExt as _};
 use durable_engine::service::RUNTIME_EXIT_ERROR;
 use durable_runtime::protocol::ErrorObject;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -96,6 +96,7 @@ impl Instance {
         let api = RuntimeApi::new(settings.name.clone(), settings.timeout, Arc::clone(&output), receiver);
         let router = api.router();
         let serving = tokio::spawn(async move {
+            let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
             // Never ends by itself.
             let _ = axum::serve(listener, router).await;
         });

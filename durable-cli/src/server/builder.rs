@@ -75,7 +75,7 @@ pub enum StartError {
         /// The function.
         function: String,
         /// Why.
-        source: notify::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -163,8 +163,9 @@ impl ServerBuilder {
         for (name, config) in &self.functions {
             let function = HostedFunction::new(name, config, address, logs.clone())?;
             if self.watch {
-                let watching = function.watch();
-                watching.map_err(|source| StartError::Watch { function: name.clone(), source })?;
+                function
+                    .watch()
+                    .map_err(|error| StartError::Watch { function: name.clone(), source: error.into() })?;
             }
             table.insert(name.clone(), Function::Hosted(function));
         }

@@ -16,6 +16,7 @@ use axum::{
     Router,
     body::Body,
     http::{HeaderValue, Response, header},
+    serve::ListenerExt as _,
 };
 use durable_engine::Engine;
 use serde_json::Value;
@@ -63,6 +64,8 @@ impl DevServer {
             async move { service.answer(request).await }
         });
         let serving = tokio::spawn(async move {
+            // Answers are small and waited for: they must not wait for an acknowledgement.
+            let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
             let server = axum::serve(listener, router);
             tokio::select! {
                 // The listener never fails for good: it goes on after every failed accept.

@@ -1,5 +1,11 @@
 //! The `durable` command as its users run it: a server in a process of its own, and clients.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "JSON answers `null` for what is absent, and helpers fail tests by panicking"
+)]
+
 mod client;
 mod restart;
 mod server;

@@ -1,5 +1,11 @@
 //! Functions in processes of their own, and behind endpoints.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "JSON answers `null` for what is absent, and helpers fail tests by panicking"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

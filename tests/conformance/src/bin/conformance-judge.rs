@@ -39,7 +39,7 @@ struct Run {
     #[arg(long, requires = "endpoint")]
     without_logs: bool,
     /// Requirements that are tried at the same time at an endpoint.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 24)]
     concurrency: usize,
     /// A folder of requirements; can be repeated [default: AWS's and our own].
     #[arg(long)]

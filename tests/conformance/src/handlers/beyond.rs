@@ -136,5 +136,5 @@ async fn waiting_items(items: Vec<String>) -> Result<Vec<String>, Error> {
 #[durable_execution]
 async fn failed_operation() -> Result<String, Error> {
     let failed = fail().await;
-    Ok(failed.map_or_else(|error| error.to_string(), |value| value))
+    Ok(failed.unwrap_or_else(|error| error.to_string()))
 }

@@ -23,7 +23,7 @@ pub(super) fn match_history(
         let actual = events.iter().filter_map(Value::as_object).find(|event| event_id(event) == Some(id));
         match actual {
             Some(actual) => {
-                match_members(expected, actual, &format!("event {id}"), variables, &mut mismatches)
+                match_members(expected, actual, &format!("event {id}"), variables, &mut mismatches);
             }
             None => {
                 let kind = expected.get("EventType").and_then(Value::as_str).unwrap_or("event");
