@@ -42,6 +42,54 @@ async fn started(
     (engine, id)
 }
 
+/// The answer PENDING is right when what it waited for was completed meanwhile: the next invocation sees it.
+#[tokio::test]
+async fn a_callback_that_comes_while_the_function_runs_leads_to_the_next_invocation() {
+    for backend in Backend::both() {
+        let sent = std::sync::Arc::new(tokio::sync::Notify::new());
+        let slow = workflow("approval", {
+            let sent = std::sync::Arc::clone(&sent);
+            move |invocation| {
+                let sent = std::sync::Arc::clone(&sent);
+                async move {
+                    if invocation.operation("c").is_none() {
+                        invocation.checkpoint(vec![callback("c", None, None)]).await.map_err(ended)?;
+                        sent.notified().await;
+                        return pending();
+                    }
+                    match invocation.status("c").unwrap() {
+                        OperationStatus::Succeeded => succeeded("seen"),
+                        _ => pending(),
+                    }
+                }
+            }
+        });
+        let engine = backend.builder(&TestClock::new()).workflow(slow).open().unwrap();
+        engine.start_raw("approval", StartOptions::named("a"), "1".into()).await.unwrap();
+        let id = loop {
+            let operations = engine.operations("a").await.unwrap();
+            if let Some(id) = operations.get(1).and_then(|it| it.callback_details.as_ref()?.callback_id.clone()) {
+                break id;
+            }
+            tokio::task::yield_now().await;
+        };
+        engine.succeed_callback(&id, Some("1".into())).await.unwrap();
+        sent.notify_one();
+        assert_eq!(engine.wait_for_end("a").await.unwrap().result.as_deref(), Some("seen"));
+        assert_eq!(
+            event_types(&engine, "a").await,
+            [
+                "ExecutionStarted",
+                "CallbackStarted",
+                "CallbackSucceeded",
+                "InvocationCompleted",
+                "InvocationCompleted",
+                "ExecutionSucceeded",
+            ]
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_result_is_kept_byte_for_byte_and_a_second_one_is_told_the_first() {
     for backend in Backend::both() {
