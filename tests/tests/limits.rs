@@ -90,8 +90,20 @@ fn a_result_that_no_answer_of_an_invocation_can_carry_is_checkpointed() {
 
 #[test]
 fn a_result_that_an_answer_can_carry_costs_no_call() {
-    let ended = run(returns, MOST - 52);
-    assert_eq!((ended.checkpoint_calls, ended.value().len()), (0, MOST - 52));
+    // The answer is JSON in JSON: its own quotes, and the result's, which are escaped.
+    let ended = run(returns, MOST - 56);
+    assert_eq!((ended.checkpoint_calls, ended.value().len()), (0, MOST - 56));
+}
+
+#[durable_execution]
+async fn returns_quotes(count: usize) -> Result<String, Error> {
+    Ok("\"".repeat(count))
+}
+
+#[test]
+fn what_escaping_makes_too_long_for_an_answer_is_checkpointed() {
+    let ended = run(returns_quotes, 2_000_000);
+    assert_eq!((ended.checkpoint_calls, ended.value().len()), (1, 2_000_000));
 }
 
 #[test]
