@@ -68,7 +68,9 @@ async fn a_callback_that_comes_while_the_function_runs_leads_to_the_next_invocat
         engine.start_raw("approval", StartOptions::named("a"), "1".into()).await.unwrap();
         let id = loop {
             let operations = engine.operations("a").await.unwrap();
-            if let Some(id) = operations.get(1).and_then(|it| it.callback_details.as_ref()?.callback_id.clone()) {
+            if let Some(id) =
+                operations.get(1).and_then(|it| it.callback_details.as_ref()?.callback_id.clone())
+            {
                 break id;
             }
             tokio::task::yield_now().await;
