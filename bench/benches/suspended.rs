@@ -16,9 +16,7 @@ use durable_runtime::{prelude::*, protocol::Payload};
 
 const EXECUTIONS: usize = 100_000;
 /// Starts that are waited for together.
-const AT_ONCE: usize = 100;
-/// Executions that are there before the memory is measured: caches have filled and threads have started by then.
-const WARM_UP: usize = 10_000;
+const AT_ONCE: usize = 500;
 /// Names the folder of the database to the second process.
 const FOLDER: &str = "BENCH_SUSPENDED_FOLDER";
 
@@ -36,9 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = machine::scratch()?;
     let mut victim = Victim::start(folder.path())?;
     let (last, growth) = victim.wait()?;
-    Figure::new("memory growth from 10,000 to 100,000 suspended executions", growth / 1e6, "MB")
-        .at_most(50.0)
-        .report();
+    Figure::new("memory growth by 100,000 suspended executions", growth / 1e6, "MB").at_most(50.0).report();
     drop(victim);
     reopen(folder.path(), &last).await
 }
@@ -51,10 +47,9 @@ fn open(folder: &Path) -> Result<Engine, durable_engine::OpenError> {
 /// The second process: starts all, says so, and waits to be killed.
 async fn start_all(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let engine = open(folder)?;
-    start(&engine, WARM_UP).await?;
     let before = machine::resident_memory()?;
     let begun = Instant::now();
-    let last = start(&engine, EXECUTIONS - WARM_UP).await?;
+    let last = start(&engine, EXECUTIONS).await?;
     let growth = machine::resident_memory()?.saturating_sub(before);
     eprintln!("{EXECUTIONS} executions were started and suspended in {:.1} s", begun.elapsed().as_secs_f64());
     println!("{last} {growth}");
