@@ -85,7 +85,7 @@ impl Outbox {
     }
 }
 
-/// An upper bound of an update's JSON, without making it: members, ids and options take under 400 bytes.
+/// An upper bound of an update's JSON, without making it: members, ids and fixed options take under 400 bytes.
 fn wire_size(update: &OperationUpdate) -> usize {
     let error = update.error.as_ref().map_or(0, |error| {
         [&error.error_message, &error.error_type, &error.error_data]
@@ -95,7 +95,15 @@ fn wire_size(update: &OperationUpdate) -> usize {
             .map(|text| escaped_len(text) + 24)
             .sum()
     });
-    400 + update.name.as_ref().map_or(0, |name| escaped_len(name))
+    let invoke = update.chained_invoke_options.as_ref().map_or(0, |options| {
+        [Some(&options.function_name), options.tenant_id.as_ref(), options.x_amzn_trace_id.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|text| escaped_len(text) + 24)
+            .sum()
+    });
+    400 + invoke
+        + update.name.as_ref().map_or(0, |name| escaped_len(name))
         + update.payload.as_ref().map_or(0, |payload| escaped_len(payload))
         + error
 }
@@ -156,6 +164,11 @@ mod tests {
         let mut big = update(10);
         big.payload = Some(Payload::from("\"\\\n\u{1}ä".repeat(50)));
         big.error = Some(crate::protocol::ErrorObject::new("Type", "\"message\""));
+        big.chained_invoke_options = Some(crate::protocol::ChainedInvokeOptions {
+            function_name: "f".repeat(256),
+            tenant_id: Some("t".repeat(256)),
+            x_amzn_trace_id: Some("x".repeat(100)),
+        });
         assert!(wire_size(&big) >= serde_json::to_string(&big).unwrap().len());
     }
 }

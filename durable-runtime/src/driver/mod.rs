@@ -53,7 +53,6 @@ struct Driver {
     /// No refresh before this moment.
     next_refresh: Timestamp,
     outcome: Option<Outcome>,
-    result_checkpointed: bool,
     environment: Environment,
     wake: Arc<DriverWake>,
     run: Arc<Run>,
@@ -77,7 +76,6 @@ impl Driver {
             backoff: FIRST_REFRESH,
             next_refresh: Timestamp::default(),
             outcome: None,
-            result_checkpointed: false,
             environment,
             wake,
             run,
@@ -104,9 +102,6 @@ impl Driver {
                     Move::Sleep => {}
                     Move::End(output) => return Poll::Ready(output),
                 }
-            }
-            if self.call.is_some() && self.poll_in_flight(context) {
-                continue;
             }
             if self.poll_alarm(context) {
                 continue;
@@ -145,18 +140,6 @@ impl Driver {
         }
     }
 
-    /// Polls a call that was just made; true when it is worth another round at once.
-    fn poll_in_flight(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(call) = self.call.as_mut() else { return false };
-        match call.as_mut().poll(context) {
-            Poll::Pending => false,
-            Poll::Ready(answer) => {
-                self.call = Some(Box::pin(std::future::ready(answer)));
-                true
-            }
-        }
-    }
-
     fn poll_body(&mut self) {
         let Some(body) = self.body.as_mut() else { return };
         if !self.run.root_task.take_wake() {
@@ -181,6 +164,13 @@ impl Driver {
         // Cancels everything that runs.
         self.body = None;
         self.outcome = None;
+        let mut core = self.run.core();
+        if !core.effects_allowed() {
+            // Nobody knows yet whether the code still matches the history: what it asked for is not written.
+            core.outbox.discard();
+        }
+        let unsent = !core.outbox.is_empty();
+        drop(core);
         match fatal {
             Fatal::Diverged(error) => {
                 self.run.core().outbox.discard();
@@ -189,7 +179,7 @@ impl Driver {
                     DivergencePolicy::RetryInvocation => Err(error.into()),
                 })
             }
-            Fatal::Fail(_) if self.call.is_some() || !self.run.core().outbox.is_empty() => None,
+            Fatal::Fail(_) if self.call.is_some() || unsent => None,
             Fatal::Fail(error) => Some(Ok(InvocationOutput::Failed { error: Some(fit_error(error)) })),
         }
     }
@@ -262,15 +252,12 @@ impl Driver {
             }
             // The answer carries it as a JSON string, which escaping makes longer.
             Some(Outcome::Succeeded(Some(payload))) if escaped_len(&payload) > limits::INVOCATION_RESULT => {
+                // What is left for the answer fits, so this happens once.
                 self.outcome = Some(Outcome::Succeeded(Some(Payload::from(""))));
-                if !self.result_checkpointed {
-                    self.result_checkpointed = true;
-                    let id = OperationId::new("execution-result");
-                    let mut update =
-                        OperationUpdate::new(id, OperationType::Execution, OperationAction::Succeed);
-                    update.payload = Some(payload);
-                    self.checkpoint(vec![update]);
-                }
+                let id = OperationId::new("execution-result");
+                let mut update = OperationUpdate::new(id, OperationType::Execution, OperationAction::Succeed);
+                update.payload = Some(payload);
+                self.checkpoint(vec![update]);
                 Move::Again
             }
             Some(Outcome::Succeeded(result)) => Move::End(Ok(InvocationOutput::Succeeded { result })),
