@@ -390,3 +390,19 @@ fn a_panic_in_durable_code_fails_the_execution_after_what_was_done_is_recorded()
     assert!(ended.named("a").status.is_terminal());
     assert_eq!(ended.invocations, 1);
 }
+
+/// Asks for an operation that is not recorded, and panics before anybody could compare it with the history.
+#[durable_execution(name = "w")]
+async fn panics_at_once() -> Result<u32, Error> {
+    let moment = now().await;
+    assert!(moment < Timestamp::default(), "planted");
+    Ok(0)
+}
+
+#[test]
+fn what_a_panic_of_changed_code_left_behind_is_not_written() {
+    let (ended, recorded) = continue_with(panics_at_once, Options::default());
+    assert_eq!(ended.error().kind(), Some("WorkflowPanicked"), "{}", ended.error());
+    assert_eq!(ended.operations.len(), recorded);
+    assert_eq!(ended.notes, ["a", "b"]);
+}
