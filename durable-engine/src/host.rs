@@ -29,6 +29,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Begun {
     pub(crate) slot: Arc<Slot>,
     pub(crate) id: Uuid,
+    pub(crate) tenant: Option<Arc<str>>,
     pub(crate) input: InvocationInput,
     pub(crate) workflow: SharedWorkflow,
     pub(crate) permit: Permit,
@@ -37,12 +38,14 @@ pub(crate) struct Begun {
 /// Runs an invocation to its end and records how it ended. Dropped half-way when the engine stops: the
 /// execution then goes on after the next start of the engine, as after a crash.
 pub(crate) async fn run(core: Arc<Core>, begun: Begun) {
-    let Begun { slot, id, input, workflow, permit } = begun;
+    let Begun { slot, id, tenant, input, workflow, permit } = begun;
     let environment = Environment {
         service: Arc::new(ServiceFace(Arc::clone(&core))),
         clock: Arc::clone(&core.clock),
         options: core.driver_options.clone(),
         request_id: Some(id.to_string().into()),
+        tenant_id: tenant,
+        trace_header: None,
     };
     let mut invocation: BoxFuture<'static, _> =
         Box::pin(catch_panic(Box::pin(async move { workflow.invoke(input, environment).await })));

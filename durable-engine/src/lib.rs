@@ -15,6 +15,7 @@
 mod clock;
 mod engine;
 mod host;
+mod payloads;
 mod scheduler;
 pub mod service;
 mod store;
@@ -25,6 +26,7 @@ pub use engine::{
     CallbackError, DEFAULT_MAX_CONCURRENT_INVOCATIONS, Engine, EngineBuilder, EngineError, ExecutionList,
     ExecutionSummary, History, HistoryPage, ListFilter, Progress, StartOptions, Started,
 };
+pub use payloads::PayloadDirectory;
 pub use service::{CallbackOutcome, ExecutionStatus, PageLimit};
 pub use store::{Counters, MemoryStore, OpenError};
 pub use typed::{ResultError, Run, RunError};

@@ -51,8 +51,23 @@ impl Engine {
         if !self.registered().iter().any(|registered| registered == name) {
             self.register(function);
         }
-        let started = self.start_raw(name, options, Payload::from(input)).await?;
+        let mut input = Payload::from(input);
+        if let Some(payloads) = self.payloads() {
+            input = payloads.stow_input(input).await?;
+        }
+        let started = self.start_raw(name, options, input).await?;
         Ok(Run { engine: self.clone(), arn: started.arn, is_new: started.is_new, decode: F::decode })
+    }
+
+    /// A result that may be kept in the store of large payloads.
+    async fn whole(&self, result: Option<Payload>) -> Result<Option<Payload>, RunError> {
+        match (result, self.payloads()) {
+            (Some(result), Some(payloads)) => {
+                let whole = payloads.resolve(result).await;
+                whole.map(Some).map_err(|error| RunError::Engine(error.into()))
+            }
+            (result, _) => Ok(result),
+        }
     }
 
     /// The execution `reference` (an ARN, an id or a name), with the types of `function`.
@@ -109,7 +124,7 @@ impl<O> Run<O> {
     pub async fn output(&self) -> Result<O, RunError> {
         let ended = self.engine.wait_for_end(&self.arn).await.map_err(RunError::Engine)?;
         let outcome = match ended.status {
-            ExecutionStatus::Succeeded => Outcome::Succeeded(ended.result),
+            ExecutionStatus::Succeeded => Outcome::Succeeded(self.engine.whole(ended.result).await?),
             ExecutionStatus::Failed => Outcome::Failed(ended.error.clone().unwrap_or_default()),
             status => return Err(RunError::Ended { status, error: ended.error }),
         };

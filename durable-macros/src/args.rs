@@ -16,6 +16,8 @@ pub(crate) struct StepArgs {
     pub(crate) retry: Option<Retry>,
     pub(crate) at_most_once: Option<Ident>,
     pub(crate) timeout: Option<Duration>,
+    /// What undoes the step: a path or a closure.
+    pub(crate) compensate: Option<syn::Expr>,
     pub(crate) common: CommonArgs,
 }
 
@@ -34,7 +36,8 @@ pub(crate) struct CommonArgs {
     pub(crate) runtime: Option<Path>,
 }
 
-const STEP_OPTIONS: &[&str] = &["retry", "at_most_once", "timeout", "name", "serdes", "crate"];
+const STEP_OPTIONS: &[&str] =
+    &["retry", "at_most_once", "timeout", "compensate", "name", "serdes", "crate"];
 const INLINE_STEP_OPTIONS: &[&str] = &["retry", "at_most_once", "timeout", "serdes"];
 const EXECUTION_OPTIONS: &[&str] = &["name", "serdes", "crate"];
 
@@ -60,6 +63,10 @@ fn parse_step_options(
             "timeout" => {
                 let literal = option.string("30s").and_then(|text| parse_positive_duration(&text));
                 args.timeout = problems.accept(literal);
+            }
+            "compensate" => {
+                args.compensate =
+                    problems.accept(option.assigned("a durable step that undoes this one, as in `compensate = refund`"));
             }
             _ => args.common.set(option, problems),
         }
@@ -165,7 +172,7 @@ mod tests {
             7
         ));
         let expected = [
-            "unknown option `retries`; `#[durable_step]` knows `retry`, `at_most_once`, `timeout`, `name`, `serdes` and `crate`",
+            "unknown option `retries`; `#[durable_step]` knows `retry`, `at_most_once`, `timeout`, `compensate`, `name`, `serdes` and `crate`",
             "`timeout` is given twice; keep one of them",
             "`max_attempts` belongs to the retry policy; write `retry(max_attempts = ..)`",
             "this is not an option",

@@ -26,6 +26,7 @@ mod literals;
 mod model;
 mod raw_option;
 mod retry_args;
+mod saga;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -74,6 +75,7 @@ use crate::branches::{Combinator, expand_branches};
 /// | `retry = path::to::POLICY` | any expression of type `RetryPolicy` | |
 /// | `at_most_once` | an attempt that was cut off is not repeated but reported; the error type needs `From<Interrupted>` | at least once |
 /// | `timeout = "30s"` | limit of each attempt; the error type needs `From<Interrupted>` | none |
+/// | `compensate = refund` | a durable step, or execution, that undoes this one when the work around it fails | nothing undoes it |
 /// | `name = "charge card"` | the recorded name | the name of the function |
 /// | `serdes = MySerdes` | how the result is stored | json |
 /// | `crate = path` | where `durable_runtime` is, for crates that re-export it | found through `Cargo.toml` |
@@ -82,6 +84,41 @@ use crate::branches::{Combinator, expand_branches};
 /// `jitter` (`full`; or `half`, `none`) and `retry_if`, the path of an `fn(&ErrorObject) -> bool`.
 ///
 /// Durations are a number and a unit (`ms`, `s`, `m`, `h`, `d`), or several: `"1h30m"`.
+///
+/// # Compensation
+///
+/// `compensate` names a step that takes by value what this one returned, without its `Result`. When the
+/// execution fails, the compensations of its finished steps run in reverse, each a durable step with a retry
+/// policy of its own. A called execution that fails undoes its own steps, and so do a block with a name and
+/// [`saga!`], and a branch of `join!` or `map`; a branch that is cancelled is undone too. A compensation that fails is
+/// logged and noted in the stack trace of the error, which stays the first one, and the others still run.
+/// What ends an execution from outside undoes nothing: a stop, a time limit, a panic in replayed code.
+///
+/// ```
+/// use durable_runtime::prelude::*;
+///
+/// #[durable_step(compensate = cancel_flight)]
+/// async fn book_flight(trip: u64) -> Result<String, Error> {
+///     Ok(format!("flight of trip {trip}"))
+/// }
+///
+/// #[durable_step(retry(max_attempts = 10))]
+/// async fn cancel_flight(booking: String) -> Result<(), Error> {
+///     Ok(println!("cancelled {booking}"))
+/// }
+///
+/// #[durable_step]
+/// async fn book_hotel(trip: u64) -> Result<String, Error> {
+///     Err(Error::new("no room"))
+/// }
+///
+/// #[durable_execution]
+/// async fn book(trip: u64) -> Result<String, Error> {
+///     let flight = book_flight(trip).await?;
+///     let hotel = book_hotel(trip).await?; // fails: the flight is cancelled
+///     Ok(format!("{flight}, {hotel}"))
+/// }
+/// ```
 ///
 /// # What does not compile
 ///
@@ -147,6 +184,34 @@ pub fn durable_execution(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn step(input: TokenStream) -> TokenStream {
     inline_step::expand_inline_step(input.into()).into()
+}
+
+/// A block whose steps are undone together: when it gives an error, the compensations of the steps that were
+/// finished inside run in reverse. See `compensate` of [`#[durable_step]`](macro@durable_step).
+///
+/// It is a child context, by default with the name `saga`, and gives a `Result` whose both sides can be stored.
+/// When it succeeds, its compensations pass to what is around it.
+///
+/// ```
+/// use durable_runtime::prelude::*;
+///
+/// # #[durable_step] async fn release(seat: u32) -> Result<(), Error> { Ok(()) }
+/// # #[durable_step(compensate = release)] async fn reserve(seat: u32) -> Result<u32, Error> { Ok(seat) }
+/// #[durable_execution]
+/// async fn seats() -> Result<u32, Error> {
+///     let pair = saga!("pair", {
+///         reserve(1).await?;
+///         reserve(2).await?;
+///         Ok::<_, Error>(2)
+///     })
+///     .await;
+///     // Without the second seat the first one was released, and the work goes on.
+///     Ok(pair.unwrap_or(0))
+/// }
+/// ```
+#[proc_macro]
+pub fn saga(input: TokenStream) -> TokenStream {
+    saga::expand_saga(input.into()).into()
 }
 
 /// Runs up to 12 branches of any types side by side, and gives a tuple of their outputs.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    payloads::Payloads,
     plugin::{Plugin, Plugins},
     protocol::Timestamp,
     service::{BoxFuture, DurableService},
@@ -27,12 +28,17 @@ pub struct Environment {
     pub options: Options,
     /// The host's id of this invocation, such as Lambda's request id; for plugins and logs.
     pub request_id: Option<Arc<str>>,
+    /// The X-Ray header that came with this invocation, for plugins.
+    pub trace_header: Option<Arc<str>>,
+    /// The tenant that the execution runs for, when its function is isolated by tenant.
+    pub tenant_id: Option<Arc<str>>,
 }
 
 impl Environment {
     /// An environment with default [`Options`].
     pub fn new(service: Arc<dyn DurableService>, clock: Arc<dyn Clock>) -> Self {
-        Self { service, clock, options: Options::default(), request_id: None }
+        let options = Options::default();
+        Self { service, clock, options, request_id: None, trace_header: None, tenant_id: None }
     }
 }
 
@@ -56,6 +62,8 @@ pub struct Options {
     pub log_replay: bool,
     /// Who watches. Default nobody; see [`Options::plugin`].
     pub plugins: Plugins,
+    /// Where payloads go that are too large for a checkpoint. Default nowhere: they fail the execution.
+    pub payloads: Option<Payloads>,
 }
 
 impl Options {
@@ -63,6 +71,15 @@ impl Options {
     #[must_use]
     pub fn plugin(mut self, plugin: impl Plugin + 'static) -> Self {
         self.plugins.add(Arc::new(plugin));
+        self
+    }
+
+    /// Keeps payloads that are too large for a checkpoint in a store of their own: results of steps, states of
+    /// conditions, inputs and results of invokes. Everything that replays or starts these executions needs the
+    /// same store.
+    #[must_use]
+    pub fn payloads(mut self, payloads: Payloads) -> Self {
+        self.payloads = Some(payloads);
         self
     }
 }
@@ -75,6 +92,7 @@ impl Default for Options {
             on_divergence: DivergencePolicy::Fail,
             log_replay: false,
             plugins: Plugins::default(),
+            payloads: None,
         }
     }
 }

@@ -42,6 +42,9 @@ pub mod lambda;
 mod logging;
 mod operation;
 mod operations;
+#[cfg(feature = "otel")]
+pub mod otel;
+pub mod payloads;
 pub mod plugin;
 pub mod prelude;
 pub mod protocol;
@@ -56,7 +59,7 @@ mod value;
 pub mod workflow;
 
 pub use durable_macros::{
-    durable_execution, durable_step, join, nondeterministic, race, select_ok, step, try_join,
+    durable_execution, durable_step, join, nondeterministic, race, saga, select_ok, step, try_join,
 };
 
 pub use crate::{
@@ -76,8 +79,10 @@ pub use crate::{
         group::{CompletionReason, ItemStatus},
         invoke::{Invoke, invoke},
         map::{Batch, BatchItem, Map, MapOutcome, Parallel, map, parallel},
+        saga::Undo,
         step::{Step, step_attempt},
         wait::{Wait, wait, wait_until},
+        with_retry::{WithRetry, with_retry},
     },
     protocol::{ErrorObject, Timestamp},
     retry::{Jitter, RetryPolicy},

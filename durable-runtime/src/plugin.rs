@@ -5,9 +5,11 @@
 //! logged, and the others still hear of the event.
 
 use std::{
+    any::Any,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    task::Poll,
 };
 
 use compact_str::CompactString;
@@ -19,6 +21,7 @@ use crate::{
         ErrorObject, Operation, OperationId, OperationStatus, OperationType, OperationUpdate, Payload,
         Timestamp,
     },
+    service::BoxFuture,
 };
 
 /// Watches executions: every hook has an empty default.
@@ -50,6 +53,18 @@ pub trait Plugin: Send + Sync {
         let _ = (invocation, end);
     }
 
+    /// The host gave an invocation up half-way, at `at`: the execution was stopped, or the host itself ends.
+    /// Called instead of [`invocation_ended`](Self::invocation_ended).
+    fn invocation_abandoned(&self, invocation: &InvocationInfo<'_>, at: Timestamp) {
+        let _ = (invocation, at);
+    }
+
+    /// What the host waits for after [`invocation_ended`](Self::invocation_ended), before it gives its answer:
+    /// for a plugin that sends what it has collected, since a process on Lambda is frozen after the answer.
+    fn flush(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
     /// An operation is about to be started, or an unfinished one was met on replay.
     fn operation_started(&self, operation: &OperationInfo) {
         let _ = operation;
@@ -74,6 +89,19 @@ pub trait Plugin: Send + Sync {
     fn attempt_ended(&self, attempt: &AttemptInfo) {
         let _ = attempt;
     }
+
+    /// What surrounds each poll of an attempt of a step, such as a thread-local context. Asked for after
+    /// [`attempt_started`](Self::attempt_started).
+    fn around_polls(&self, attempt: &AttemptInfo) -> Option<Box<dyn AroundPoll>> {
+        let _ = attempt;
+        None
+    }
+}
+
+/// Surrounds each poll of an attempt; see [`Plugin::around_polls`].
+pub trait AroundPoll: Send {
+    /// Called before a poll; what it gives is dropped after the poll, on the same thread.
+    fn enter(&self) -> Box<dyn Any>;
 }
 
 /// One invocation.
@@ -82,8 +110,12 @@ pub trait Plugin: Send + Sync {
 pub struct InvocationInfo<'a> {
     /// The host's id of this invocation, such as Lambda's request id.
     pub request_id: Option<&'a str>,
+    /// The X-Ray header that came with the invocation, such as `Root=1-..;Parent=..;Sampled=1`.
+    pub trace_header: Option<&'a str>,
     /// Which execution.
     pub execution_arn: &'a str,
+    /// When this invocation began.
+    pub started_at: Timestamp,
     /// True while nothing but the execution itself is recorded.
     pub is_first: bool,
     /// When the execution was started.
@@ -106,6 +138,8 @@ pub struct InvocationEnd<'a> {
     pub error: Option<&'a ErrorObject>,
     /// What the execution returned.
     pub result: Option<&'a Payload>,
+    /// When it ended.
+    pub ended_at: Timestamp,
 }
 
 /// What an invocation answered.
@@ -306,9 +340,63 @@ impl Plugins {
     /// Calls a hook of every plugin; one that panics is logged.
     pub(crate) fn each(&self, hook: impl Fn(&dyn Plugin)) {
         for plugin in &self.0 {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| hook(&**plugin))) {
-                tracing::error!(message = panic_message(&*panic), "a plugin panicked; the execution goes on");
-            }
+            isolated(|| hook(&**plugin));
+        }
+    }
+
+    /// What the plugins want around the polls of an attempt.
+    pub(crate) fn around_polls(&self, attempt: &AttemptInfo) -> Surroundings {
+        let around = |plugin: &Arc<dyn Plugin>| isolated(|| plugin.around_polls(attempt)).flatten();
+        Surroundings(self.0.iter().filter_map(around).collect())
+    }
+
+    /// Waits until every plugin has sent what it wants to send.
+    pub(crate) async fn flush(&self) {
+        for plugin in &self.0 {
+            let Some(mut flush) = isolated(|| plugin.flush()).flatten() else { continue };
+            let isolated_poll = |context: &mut std::task::Context<'_>| {
+                isolated(|| flush.as_mut().poll(context)).unwrap_or(Poll::Ready(()))
+            };
+            std::future::poll_fn(isolated_poll).await;
+        }
+    }
+}
+
+/// What the plugins have put around the polls of one attempt.
+#[derive(Default)]
+pub(crate) struct Surroundings(Vec<Box<dyn AroundPoll>>);
+
+impl Surroundings {
+    /// Runs `poll` inside all of it. User code that panics must be caught by `poll` itself.
+    pub(crate) fn surround<T>(&self, poll: impl FnOnce() -> T) -> T {
+        if self.0.is_empty() {
+            return poll();
+        }
+        let mut entered: Vec<_> = self.0.iter().map(|around| isolated(|| around.enter())).collect();
+        let result = poll();
+        // Left in the opposite order, as scopes nest.
+        while let Some(last) = entered.pop() {
+            isolated(|| drop(last));
+        }
+        result
+    }
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        while let Some(around) = self.0.pop() {
+            isolated(|| drop(around));
+        }
+    }
+}
+
+/// Calls a plugin; one that panics is logged.
+fn isolated<T>(call: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(answer) => Some(answer),
+        Err(panic) => {
+            tracing::error!(message = panic_message(&*panic), "a plugin panicked; the execution goes on");
+            None
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     environment::Environment,
     operations::child::{Execution, ExecutionBody},
     protocol::{ErrorObject, InvocationInput, InvocationOutput, Payload},
+    scope::Cx,
     serdes::SerdesError,
     service::BoxFuture,
     workflow::{InvocationError, SharedWorkflow, Workflow},
@@ -54,10 +55,15 @@ fn erase<B: ExecutionBody + 'static>(execution: Execution<B>) -> RootFuture {
     let body = execution.into_body().run();
     RootFuture(Box::pin(async move {
         let output = body.await;
-        B::Codec::encode(&output).map_err(|error| {
+        let mut outcome = B::Codec::encode(&output).map_err(|error| {
             let message = format!("what execution `{}` returned can't be written: {error}", B::META.name);
             ErrorObject::new("ExecutionError", message)
-        })
+        })?;
+        drop(output);
+        if let Outcome::Failed(error) = &mut outcome {
+            Cx::current().roll_back(error).await;
+        }
+        Ok(outcome)
     }))
 }
 

@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -25,6 +25,7 @@ use crate::{
         outbox::{Sequence, Urgency},
     },
     environment::{Clock, Options},
+    operations::saga::Ledger,
     plugin::{OperationInfo, Plugins},
     protocol::{
         ErrorObject, Operation, OperationAction, OperationId, OperationType, OperationUpdate, Timestamp,
@@ -77,11 +78,29 @@ pub(crate) struct Branch {
     pub(crate) task: Arc<Task>,
     /// The last urgent update in this line's past. An effect waits until it is durable.
     barrier: AtomicU64,
+    /// How many contexts of this line are running compensations.
+    pub(crate) undoing: AtomicUsize,
+    /// The line that this one branches off.
+    outer: Option<Arc<Self>>,
 }
 
 impl Branch {
-    pub(crate) fn new(task: Arc<Task>, barrier: Sequence) -> Arc<Self> {
-        Arc::new(Self { task, barrier: AtomicU64::new(barrier) })
+    pub(crate) fn root(task: Arc<Task>) -> Arc<Self> {
+        Arc::new(Self { task, barrier: AtomicU64::new(0), undoing: AtomicUsize::new(0), outer: None })
+    }
+
+    fn off(outer: &Arc<Self>, task: Arc<Task>) -> Arc<Self> {
+        let barrier = AtomicU64::new(outer.barrier());
+        Arc::new(Self { task, barrier, undoing: AtomicUsize::new(0), outer: Some(Arc::clone(outer)) })
+    }
+
+    /// Visits this line and those around it.
+    pub(crate) fn with_outer(self: &Arc<Self>, mut visit: impl FnMut(&Self)) {
+        let mut branch = Some(self);
+        while let Some(this) = branch {
+            visit(this);
+            branch = this.outer.as_ref();
+        }
     }
 
     pub(crate) fn barrier(&self) -> Sequence {
@@ -103,6 +122,10 @@ struct Inner {
     namespace: Mutex<Namespace>,
     /// The nearest recorded context, which the service knows as the parent.
     parent: Option<OperationId>,
+    /// What can be undone here.
+    ledger: Ledger,
+    /// The context around this one, and the branch's index when that is a group's.
+    outer: Option<(Cx, Option<usize>)>,
 }
 
 impl std::fmt::Debug for Cx {
@@ -142,12 +165,19 @@ thread_local! {
 
 impl Cx {
     pub(crate) fn root(run: Arc<Run>) -> Self {
-        let branch = Branch::new(Arc::clone(&run.root_task), 0);
-        Self::new(run, branch, Namespace::root(), None)
+        let branch = Branch::root(Arc::clone(&run.root_task));
+        Self::new(run, branch, Namespace::root(), None, None)
     }
 
-    fn new(run: Arc<Run>, branch: Arc<Branch>, namespace: Namespace, parent: Option<OperationId>) -> Self {
-        Self(Arc::new(Inner { run, branch, namespace: Mutex::new(namespace), parent }))
+    fn new(
+        run: Arc<Run>,
+        branch: Arc<Branch>,
+        namespace: Namespace,
+        parent: Option<OperationId>,
+        outer: Option<(Self, Option<usize>)>,
+    ) -> Self {
+        let (namespace, ledger) = (Mutex::new(namespace), Ledger::default());
+        Self(Arc::new(Inner { run, branch, namespace, parent, ledger, outer }))
     }
 
     /// The context of the code that is being polled, if it is durable code.
@@ -174,13 +204,40 @@ impl Cx {
             Arc::clone(&self.0.branch),
             Namespace::of(owner),
             Some(owner.clone()),
+            Some((self.clone(), None)),
         )
     }
 
-    /// The context of a concurrent branch. `parent` differs from `owner` when the branch has no record.
-    pub(crate) fn concurrent(&self, task: Arc<Task>, owner: &OperationId, parent: OperationId) -> Self {
-        let branch = Branch::new(task, self.0.branch.barrier());
-        Self::new(Arc::clone(self.run()), branch, Namespace::of(owner), Some(parent))
+    /// The context of concurrent branch `index`. `parent` differs from `owner` when the branch has no record.
+    pub(crate) fn concurrent(
+        &self,
+        task: Arc<Task>,
+        index: usize,
+        owner: &OperationId,
+        parent: OperationId,
+    ) -> Self {
+        let branch = Branch::off(&self.0.branch, task);
+        let outer = Some((self.clone(), Some(index)));
+        Self::new(Arc::clone(self.run()), branch, Namespace::of(owner), Some(parent), outer)
+    }
+
+    /// This context with another namespace.
+    pub(crate) fn beside(&self, namespace: Namespace) -> Self {
+        let parent = self.0.parent.clone();
+        let outer = Some((self.clone(), None));
+        Self::new(Arc::clone(self.run()), Arc::clone(&self.0.branch), namespace, parent, outer)
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    pub(crate) fn outer(&self) -> Option<(&Self, Option<usize>)> {
+        self.0.outer.as_ref().map(|(outer, index)| (outer, *index))
+    }
+
+    pub(crate) fn branch(&self) -> &Arc<Branch> {
+        &self.0.branch
     }
 
     pub(crate) fn run(&self) -> &Arc<Run> {
@@ -227,10 +284,14 @@ impl Cx {
         sub_type: &'static str,
         name: Option<CompactString>,
     ) -> Identity {
-        let identity = Identity { id, parent: self.0.parent.clone(), operation_type, sub_type, name };
+        let parent = self.0.parent.clone();
+        let mut identity = Identity { id, parent, operation_type, sub_type, name };
         let mut core = self.run().core();
         let mut announced = None;
         if let Some(recorded) = core.history.claim(&identity.id) {
+            // A compensation goes on where it was begun: in the context that failed, or in the group that
+            // cancelled it.
+            identity.parent.clone_from(&recorded.parent_id);
             if !self.run().plugins().is_empty() {
                 announced = Some(OperationInfo::of_record(recorded, true, Arc::clone(&self.run().arn)));
             }
@@ -299,6 +360,11 @@ impl Cx {
             core.wait_for_durability(sequence, Arc::clone(self.task()));
             Poll::Pending
         })
+    }
+
+    /// True when an operation can have this payload: small enough for its record, or there is a store for it.
+    pub(crate) fn fits_operation(&self, payload: &str) -> bool {
+        payload.len() <= limits::OPERATION_PAYLOAD || self.run().options.payloads.is_some()
     }
 
     /// Waits until an effect may begin: the history matches, and what precedes it is durable.

@@ -1,11 +1,17 @@
 //! What plugins hear, over the invocations of one execution.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    any::Any,
+    sync::{Arc, Mutex},
+};
 
 use durable_runtime::{
     environment::Options,
-    plugin::{AttemptInfo, InvocationEnd, InvocationInfo, OperationInfo, OperationsChanged, Plugin},
+    plugin::{
+        AroundPoll, AttemptInfo, InvocationEnd, InvocationInfo, OperationInfo, OperationsChanged, Plugin,
+    },
     prelude::*,
+    service::BoxFuture,
 };
 use durable_testing::{TestEngine, virtual_time};
 
@@ -49,6 +55,15 @@ impl Plugin for Recorder {
         self.note(format!("attempt {} {:?}", name(&attempt.operation), attempt.attempt));
     }
 
+    fn invocation_abandoned(&self, _: &InvocationInfo<'_>, _: Timestamp) {
+        self.note("invocation abandoned".to_owned());
+    }
+
+    fn flush(&self) -> Option<BoxFuture<'static, ()>> {
+        let log = Arc::clone(&self.0);
+        Some(Box::pin(async move { Recorder(log).note("flush".to_owned()) }))
+    }
+
     fn attempt_ended(&self, attempt: &AttemptInfo) {
         let error = attempt.error.as_ref().map(|error| error.message().to_owned());
         self.note(format!("attempt ended {} {:?} {error:?}", name(&attempt.operation), attempt.succeeded));
@@ -69,6 +84,29 @@ impl Plugin for Broken {
         panic!("broken");
     }
     fn attempt_started(&self, _: &AttemptInfo) {
+        panic!("broken");
+    }
+    fn around_polls(&self, attempt: &AttemptInfo) -> Option<Box<dyn AroundPoll>> {
+        if attempt.attempt == Some(1) {
+            panic!("broken");
+        }
+        Some(Box::new(Broken))
+    }
+    fn flush(&self) -> Option<BoxFuture<'static, ()>> {
+        Some(Box::pin(async { panic!("broken") }))
+    }
+}
+
+impl AroundPoll for Broken {
+    fn enter(&self) -> Box<dyn Any> {
+        Box::new(BrokenGuard)
+    }
+}
+
+struct BrokenGuard;
+
+impl Drop for BrokenGuard {
+    fn drop(&mut self) {
         panic!("broken");
     }
 }
@@ -114,6 +152,7 @@ fn each_event_is_announced_once_and_broken_plugins_change_nothing() {
             "attempt flaky Some(1)",
             "attempt ended flaky Some(false) Some(\"not yet\")",
             "invocation PENDING",
+            "flush",
             "invocation first=false updated=1",
             "start flaky replay=true",
             "start flaky replay=true",
@@ -122,9 +161,42 @@ fn each_event_is_announced_once_and_broken_plugins_change_nothing() {
             "start pause replay=false",
             "end flaky Some(Succeeded) attempt=Some(2)",
             "invocation PENDING",
+            "flush",
             "invocation first=false updated=1",
             "end pause Some(Succeeded) attempt=None",
             "invocation SUCCEEDED",
+            "flush",
+        ]
+    );
+}
+
+#[durable_execution]
+async fn patient() -> Result<(), Error> {
+    step!("sleep", {
+        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        Ok::<_, Error>(())
+    })
+    .await
+}
+
+#[test]
+fn an_invocation_that_the_host_gives_up_is_abandoned_instead_of_ended() {
+    let log = Log::default();
+    let options = Options::default().plugin(Recorder(Arc::clone(&log)));
+    virtual_time(async {
+        let engine = TestEngine::with_options(options);
+        let _run = engine.start(patient, ()).await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        engine.kill().await;
+    });
+    let heard = log.lock().unwrap().clone();
+    assert_eq!(
+        heard,
+        [
+            "invocation first=true updated=0",
+            "start sleep replay=false",
+            "attempt sleep Some(1)",
+            "invocation abandoned",
         ]
     );
 }

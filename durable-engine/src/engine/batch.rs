@@ -74,7 +74,8 @@ impl<'c> Batch<'c> {
         let Some(permit) = self.permit.take().or_else(|| self.core.permit()) else { return };
         let id = Uuid::new_v4();
         let input = execution.begin_invocation(id, self.core.page_limit, self.now);
-        self.effects.begun.push(Begun { slot: Arc::clone(slot), id, input, workflow, permit });
+        let tenant = execution.record().tenant.clone();
+        self.effects.begun.push(Begun { slot: Arc::clone(slot), id, tenant, input, workflow, permit });
     }
 
     /// Queues the write. The executions inside must still be locked, so that writes are queued in the order of

@@ -25,6 +25,9 @@ use crate::{
 /// Invocations that run at the same time unless [`EngineBuilder::max_concurrent_invocations`] says otherwise.
 pub const DEFAULT_MAX_CONCURRENT_INVOCATIONS: usize = 1024;
 
+/// The region of an engine that is nowhere but here.
+const DEFAULT_REGION: &str = "local";
+
 /// An engine's settings. Without a store, executions are kept in memory and end with the engine.
 #[must_use = "an engine exists once it is opened"]
 pub struct EngineBuilder {
@@ -35,6 +38,7 @@ pub struct EngineBuilder {
     page_limit: PageLimit,
     execution_timeout: Duration,
     max_concurrent_invocations: usize,
+    region: Arc<str>,
 }
 
 enum StoreChoice {
@@ -52,6 +56,7 @@ impl EngineBuilder {
             page_limit: PageLimit::NONE,
             execution_timeout: Duration::from_secs(limits::MAX_WAIT_SECONDS),
             max_concurrent_invocations: DEFAULT_MAX_CONCURRENT_INVOCATIONS,
+            region: DEFAULT_REGION.into(),
         }
     }
 
@@ -98,6 +103,13 @@ impl EngineBuilder {
         self
     }
 
+    /// The region in the ARNs of executions that are started from now on; one that exists keeps its ARN. Default:
+    /// `local`.
+    pub fn region(mut self, region: impl Into<Arc<str>>) -> Self {
+        self.region = region.into();
+        self
+    }
+
     /// How much of an execution's state is handed to an invocation at once; it asks for the rest page by page.
     /// Default: [`PageLimit::NONE`], everything. Hosts whose invocations travel over a wire set 5 MiB.
     pub fn state_page(mut self, limit: PageLimit) -> Self {
@@ -122,6 +134,7 @@ impl EngineBuilder {
             page_limit: self.page_limit,
             default_timeout_seconds: self.execution_timeout.as_secs().clamp(1, limits::MAX_WAIT_SECONDS),
             max_concurrent_invocations: self.max_concurrent_invocations,
+            region: self.region,
         });
         Ok(Engine::launch(core, self.workflows))
     }

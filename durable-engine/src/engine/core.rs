@@ -48,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) driver_options: Options,
     pub(crate) page_limit: PageLimit,
     pub(crate) default_timeout_seconds: u64,
+    /// In the ARNs of new executions.
+    pub(crate) region: Arc<str>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) live: Arc<LiveExecutions>,
@@ -102,6 +104,7 @@ pub(crate) struct CoreParts {
     pub(crate) driver_options: Options,
     pub(crate) page_limit: PageLimit,
     pub(crate) default_timeout_seconds: u64,
+    pub(crate) region: Arc<str>,
     pub(crate) max_concurrent_invocations: usize,
 }
 
@@ -115,6 +118,7 @@ impl Core {
             driver_options: parts.driver_options,
             page_limit: parts.page_limit,
             default_timeout_seconds: parts.default_timeout_seconds,
+            region: parts.region,
             phase: watch::Sender::new(Phase::Running),
             bell: Arc::new(Bell::new()),
             live: Arc::new(LiveExecutions::default()),

@@ -1,6 +1,9 @@
 //! Why the engine could not do something.
 
-use durable_runtime::protocol::{ErrorObject, limits};
+use durable_runtime::{
+    payloads::PayloadStoreError,
+    protocol::{ErrorObject, limits},
+};
 
 use crate::{
     service::{CallbackOutcome, CallbackRefusal, ExecutionStatus},
@@ -90,6 +93,12 @@ fn registered_names(registered: &[String]) -> String {
     match registered {
         [] => "none is, register it before starting it".to_owned(),
         names => format!("registered are: {}", names.join(", ")),
+    }
+}
+
+impl From<PayloadStoreError> for EngineError {
+    fn from(error: PayloadStoreError) -> Self {
+        Self::Store { message: format!("a payload outside of the history: {error}") }
     }
 }
 

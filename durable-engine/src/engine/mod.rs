@@ -9,11 +9,13 @@ mod face;
 mod live;
 mod progress;
 mod query;
+mod retention;
 mod start;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use durable_runtime::{
+    payloads::Payloads,
     protocol::{ErrorObject, Timestamp},
     workflow::SharedWorkflow,
 };
@@ -153,6 +155,11 @@ impl Engine {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.core.store.counters()
+    }
+
+    /// Where this engine keeps large payloads, if it has a store for them.
+    pub(crate) fn payloads(&self) -> Option<&Payloads> {
+        self.core.driver_options.payloads.as_ref()
     }
 
     /// How many executions are in memory at the moment: those that run or are being worked with.

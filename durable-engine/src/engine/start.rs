@@ -90,6 +90,7 @@ impl Engine {
         Ok(NewExecution {
             key: self.core.store.next_key(),
             nonce: self.core.nonce(),
+            region: Arc::clone(&self.core.region),
             function,
             name: options.name.map(Into::into),
             tenant: options.tenant.map(Into::into),
@@ -146,6 +147,6 @@ pub(super) fn is_execution_name(name: &str) -> bool {
 pub(super) fn key_of_reference(reference: &str) -> Option<ExecutionKey> {
     match ExecutionArn::parse(reference) {
         Some(arn) => arn.key(),
-        None => ExecutionArn { function: "", name: "", id: reference }.key(),
+        None => ExecutionArn { region: "", function: "", name: "", id: reference }.key(),
     }
 }

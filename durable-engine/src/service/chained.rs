@@ -45,6 +45,7 @@ impl Execution {
                 NewExecution {
                     key: target.key,
                     nonce: target.nonce,
+                    region: Arc::clone(&self.record.region),
                     function: target.function,
                     name: Some(self.child_name(&update.id)),
                     tenant: options.tenant_id.as_deref().or(self.record.tenant.as_deref()).map(Arc::from),

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The prefix of every function's ARN in an embedded engine.
-const FUNCTION_ARN_PREFIX: &str = "arn:aws:lambda:local:000000000000:function:";
+/// The account of everything that is local.
+const ACCOUNT: &str = "000000000000";
 /// What stands between the function's ARN and the execution's name.
 const DURABLE_EXECUTION: &str = "/durable-execution/";
 
@@ -33,9 +33,11 @@ impl ExecutionKey {
 
 /// The ARN of an execution, taken apart.
 ///
-/// `arn:aws:lambda:local:000000000000:function:<function>:$LATEST/durable-execution/<name>/<id>`
+/// `arn:<partition>:lambda:<region>:000000000000:function:<function>:$LATEST/durable-execution/<name>/<id>`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecutionArn<'a> {
+    /// The region it says it is in; empty when it says none.
+    pub region: &'a str,
     /// The function that it runs.
     pub function: &'a str,
     /// The execution's name, unique for its function.
@@ -51,6 +53,7 @@ impl<'a> ExecutionArn<'a> {
         let (function, execution) = arn.split_once(DURABLE_EXECUTION)?;
         let (name, id) = execution.split_once('/')?;
         (!name.is_empty() && !id.is_empty()).then(|| Self {
+            region: function.split(':').nth(3).unwrap_or_default(),
             function: function_of_reference(function),
             name,
             id,
@@ -66,12 +69,20 @@ impl<'a> ExecutionArn<'a> {
 
 impl fmt::Display for ExecutionArn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{FUNCTION_ARN_PREFIX}{}:$LATEST{DURABLE_EXECUTION}{}/{}",
-            self.function, self.name, self.id
-        )
+        let function = function_arn(self.region, self.function);
+        write!(f, "{function}{DURABLE_EXECUTION}{}/{}", self.name, self.id)
     }
+}
+
+/// The ARN of the one version that a local function has.
+#[must_use]
+pub fn function_arn(region: &str, function: &str) -> String {
+    let partition = match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    format!("arn:{partition}:lambda:{region}:{ACCOUNT}:function:{function}:$LATEST")
 }
 
 /// The id of the execution with this key; `nonce` makes it impossible to guess.
@@ -137,7 +148,7 @@ mod tests {
     #[test]
     fn an_arn_reads_back_as_it_was_written() {
         let id = execution_id(ExecutionKey::new(0x2f), 7);
-        let arn = ExecutionArn { function: "checkout", name: "order-1", id: &id };
+        let arn = ExecutionArn { region: "local", function: "checkout", name: "order-1", id: &id };
         let text = arn.to_string();
         assert_eq!(
             text,
@@ -145,6 +156,19 @@ mod tests {
         );
         assert_eq!(ExecutionArn::parse(&text), Some(arn));
         assert_eq!(arn.key(), Some(ExecutionKey::new(0x2f)));
+    }
+
+    #[test]
+    fn a_region_says_its_partition() {
+        for (region, arn) in [
+            ("eu-west-1", "arn:aws:lambda:eu-west-1:000000000000:function:f:$LATEST"),
+            ("cn-north-1", "arn:aws-cn:lambda:cn-north-1:000000000000:function:f:$LATEST"),
+            ("us-gov-west-1", "arn:aws-us-gov:lambda:us-gov-west-1:000000000000:function:f:$LATEST"),
+        ] {
+            assert_eq!(function_arn(region, "f"), arn);
+            let execution = format!("{arn}/durable-execution/n/1-0000000000000001");
+            assert_eq!(ExecutionArn::parse(&execution).map(|arn| arn.to_string()), Some(execution));
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub use event::{
     WaitStartedDetails, WaitSucceededDetails,
 };
 pub use execution::{ChangedOperation, Changes, Execution, Loaded, NewEvent, PayloadHome};
-pub use identity::{CallbackId, ExecutionArn, ExecutionKey, function_of_reference};
+pub use identity::{CallbackId, ExecutionArn, ExecutionKey, function_arn, function_of_reference};
 pub use invocation::{CONSECUTIVE_FAILURES, Finished, RUNTIME_EXIT_ERROR};
 pub use record::{ExecutionRecord, ExecutionStatus, Invocation, NewExecution, ParentLink};
 pub use state::PageLimit;

@@ -83,6 +83,8 @@ pub struct ExecutionRecord {
     pub key: ExecutionKey,
     /// Its id, the last segment of its ARN.
     pub id: Arc<str>,
+    /// The region in its ARN.
+    pub region: Arc<str>,
     /// The function it runs.
     pub function: Arc<str>,
     /// Its name, unique for its function.
@@ -119,7 +121,8 @@ impl ExecutionRecord {
     /// Its ARN.
     #[must_use]
     pub fn arn(&self) -> String {
-        ExecutionArn { function: &self.function, name: &self.name, id: &self.id }.to_string()
+        let (region, function) = (&self.region, &self.function);
+        ExecutionArn { region, function, name: &self.name, id: &self.id }.to_string()
     }
 
     /// The moment at which it runs out of time.
@@ -136,6 +139,8 @@ pub struct NewExecution {
     pub key: ExecutionKey,
     /// Makes its id impossible to guess.
     pub nonce: u64,
+    /// The region in its ARN.
+    pub region: Arc<str>,
     /// The function it runs.
     pub function: Arc<str>,
     /// Its name; a name is made from the id when there is none.
@@ -157,6 +162,7 @@ impl NewExecution {
             key: self.key,
             name: self.name.unwrap_or_else(|| Arc::clone(&id)),
             id,
+            region: self.region,
             function: self.function,
             tenant: self.tenant,
             status: ExecutionStatus::Running,

@@ -12,7 +12,7 @@ use durable_runtime::{
 };
 use rustc_hash::FxHashMap;
 
-use super::{Counters, HistoryQuery, ListQuery, Store, StoreError, StoredRecord, Write};
+use super::{Counters, EndedQuery, HistoryQuery, ListQuery, Store, StoreError, StoredRecord, Write};
 use crate::service::{CallbackTimer, Changes, Event, ExecutionKey, ExecutionRecord, Loaded};
 
 /// Executions in memory. Clones share them, so an engine can be dropped and another one opened on the same
@@ -265,6 +265,31 @@ impl Store for MemoryConnection {
             let invoking = due.take_while(|(at, _)| *at == Timestamp::default()).map(|(_, key)| *key);
             invoking.filter(|key| *key > after).take(limit).collect()
         })
+    }
+
+    fn ended(&self, query: EndedQuery) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>> {
+        self.read(|inner| {
+            let newest = inner.rows.last_key_value().map(|(key, _)| *key);
+            let is_over = |record: &ExecutionRecord| {
+                query.function.as_deref().is_none_or(|function| *record.function == *function)
+                    && record.ended_at.is_some_and(|at| at < query.before)
+                    && record.due_at.is_none()
+            };
+            let keys = inner.rows.iter().filter(|(_, row)| is_over(&row.record)).map(|(key, _)| *key);
+            keys.filter(|key| *key > query.beyond && Some(*key) != newest).take(query.limit).collect()
+        })
+    }
+
+    fn remove(&self, keys: Vec<ExecutionKey>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut inner = lock(&self.inner);
+        let is_ours = inner.owner == self.owner;
+        if is_ours {
+            for key in keys {
+                let Some(row) = inner.rows.remove(&key) else { continue };
+                inner.names.remove(&(row.record.name, row.record.function));
+            }
+        }
+        Box::pin(std::future::ready(if is_ours { Ok(()) } else { Err(StoreError::Closed) }))
     }
 
     fn counters(&self) -> Counters {

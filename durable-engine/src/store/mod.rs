@@ -70,6 +70,13 @@ pub(crate) trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>>;
 
+    /// Ended executions that nobody waits for any more, in order of creation. The newest execution of the store
+    /// is never among them: numbers are given in order, and that one's must not be given again.
+    fn ended(&self, query: EndedQuery) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>>;
+
+    /// Removes executions with everything that belongs to them. Answers after the commit.
+    fn remove(&self, keys: Vec<ExecutionKey>) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// What was done so far.
     fn counters(&self) -> Counters;
 
@@ -144,6 +151,16 @@ pub(crate) struct ListQuery {
     pub(crate) oldest_first: bool,
     /// Only executions beyond this one, in the order asked for.
     pub(crate) beyond: Option<ExecutionKey>,
+    pub(crate) limit: usize,
+}
+
+/// Which ended executions to find.
+#[derive(Clone, Debug)]
+pub(crate) struct EndedQuery {
+    pub(crate) function: Option<String>,
+    pub(crate) before: Timestamp,
+    /// Only executions with a larger number.
+    pub(crate) beyond: ExecutionKey,
     pub(crate) limit: usize,
 }
 

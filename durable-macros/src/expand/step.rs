@@ -32,6 +32,9 @@ pub(crate) fn expand_step(model: &Model, args: &StepArgs) -> TokenStream {
     if args.is_interruptible() {
         body = quote!(#private::interruptible(#body));
     }
+    if let Some(undo) = &args.compensate {
+        body = quote!(#private::compensated(#body, #undo));
+    }
     let construct = quote!(#private::Step::new(#options, #body));
     expand_pair(model, "Step", "StepBody", model.function.body.clone(), &construct)
 }

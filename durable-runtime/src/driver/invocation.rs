@@ -10,11 +10,12 @@ use rustc_hash::FxHashSet;
 use super::{Driver, Output, RootBody, panicked};
 use crate::{
     core::Core,
-    environment::Environment,
-    plugin::{InvocationEnd, InvocationInfo, InvocationStatus, OperationInfo},
+    environment::{Clock, Environment},
+    payloads::Place,
+    plugin::{InvocationEnd, InvocationInfo, InvocationStatus, OperationInfo, Plugins},
     protocol::{
         ErrorObject, ExecutionState, InvocationInput, InvocationOutput, Operation, OperationId,
-        OperationType, Payload,
+        OperationType, Payload, Timestamp,
     },
     scope::{Cx, Run},
     service::{ServiceError, StateRequest, Verdict},
@@ -34,6 +35,7 @@ pub(crate) async fn drive(
         Ok(operations) => operations,
         Err(error) => return refused(&error),
     };
+    let place = Place::new(&arn, environment.request_id.as_deref().unwrap_or(&input.checkpoint_token));
     let execution = execution_of(&arn, &operations);
     let payload = execution.and_then(|execution| execution.execution_details.as_ref()?.input_payload.clone());
     let plugins = environment.options.plugins.clone();
@@ -42,10 +44,13 @@ pub(crate) async fn drive(
     } else {
         describe_updated(&arn, &operations, input.updated_operation_ids)
     };
-    let request_id = environment.request_id.clone();
+    let (request_id, trace_header) = (environment.request_id.clone(), environment.trace_header.clone());
+    let clock = Arc::clone(&environment.clock);
     let invocation = InvocationInfo {
         request_id: request_id.as_deref(),
+        trace_header: trace_header.as_deref(),
         execution_arn: &arn,
+        started_at: clock.now(),
         is_first: operations.iter().all(|operation| operation.operation_type == OperationType::Execution),
         execution_started_at: execution.map(|execution| execution.start_timestamp),
         input: payload.as_ref(),
@@ -53,33 +58,52 @@ pub(crate) async fn drive(
         operation_count: operations.len(),
     };
     plugins.each(|plugin| plugin.invocation_started(&invocation));
-    let output = run_body(&arn, input.checkpoint_token, operations, updated, environment, |cx| {
+    let watch = Watch { plugins: &plugins, invocation: &invocation, clock: &*clock, ended: false };
+    let output = run_body(&arn, input.checkpoint_token, operations, updated, environment, place, |cx| {
         cx.enter(|| body(payload.as_ref()))
     })
     .await;
-    if !plugins.is_empty() {
-        let end = end_of(&output);
-        plugins.each(|plugin| plugin.invocation_ended(&invocation, &end));
-    }
+    watch.end(&output);
+    plugins.flush().await;
     output
 }
 
-/// What plugins are told of how an invocation ended.
-const fn end_of(output: &Output) -> InvocationEnd<'_> {
-    match output {
-        Ok(InvocationOutput::Succeeded { result }) => {
-            InvocationEnd { status: InvocationStatus::Succeeded, error: None, result: result.as_ref() }
-        }
-        Ok(InvocationOutput::Failed { error }) => {
-            InvocationEnd { status: InvocationStatus::Failed, error: error.as_ref(), result: None }
-        }
-        Ok(InvocationOutput::Pending) => {
-            InvocationEnd { status: InvocationStatus::Pending, error: None, result: None }
-        }
-        Err(error) => {
-            InvocationEnd { status: InvocationStatus::Retrying, error: Some(error.error()), result: None }
+/// Tells the plugins how an invocation ends, also when its future is dropped.
+struct Watch<'a> {
+    plugins: &'a Plugins,
+    invocation: &'a InvocationInfo<'a>,
+    clock: &'a dyn Clock,
+    ended: bool,
+}
+
+impl Watch<'_> {
+    fn end(mut self, output: &Output) {
+        self.ended = true;
+        if !self.plugins.is_empty() {
+            let end = end_of(output, self.clock.now());
+            self.plugins.each(|plugin| plugin.invocation_ended(self.invocation, &end));
         }
     }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.ended && !self.plugins.is_empty() {
+            let at = self.clock.now();
+            self.plugins.each(|plugin| plugin.invocation_abandoned(self.invocation, at));
+        }
+    }
+}
+
+/// What plugins are told of how an invocation ended.
+fn end_of(output: &Output, ended_at: Timestamp) -> InvocationEnd<'_> {
+    let (status, error, result) = match output {
+        Ok(InvocationOutput::Succeeded { result }) => (InvocationStatus::Succeeded, None, result.as_ref()),
+        Ok(InvocationOutput::Failed { error }) => (InvocationStatus::Failed, error.as_ref(), None),
+        Ok(InvocationOutput::Pending) => (InvocationStatus::Pending, None, None),
+        Err(error) => (InvocationStatus::Retrying, Some(error.error()), None),
+    };
+    InvocationEnd { status, error, result, ended_at }
 }
 
 /// Drives the body that `begin` makes in the root context.
@@ -89,6 +113,7 @@ async fn run_body(
     operations: Vec<Operation>,
     updated: FxHashSet<OperationId>,
     environment: Environment,
+    place: Place,
     begin: impl FnOnce(&Cx) -> Result<RootBody, ErrorObject> + Send,
 ) -> Output {
     let wake = Arc::new(DriverWake::default());
@@ -109,13 +134,13 @@ async fn run_body(
         Ok(Err(error)) => return Ok(InvocationOutput::Failed { error: Some(error) }),
         Err(panic) => return Ok(InvocationOutput::Failed { error: Some(panicked(&*panic)) }),
     };
-    let mut driver = Driver::new(Box::pin(cx.scope(body)), token, environment, wake, Arc::clone(&run));
+    let mut driver = Driver::new(Box::pin(cx.scope(body)), token, environment, place, wake, Arc::clone(&run));
     let output = std::future::poll_fn(|context| driver.poll(context)).await;
     run.core().unregister_task(ticket);
     output
 }
 
-/// Reads the rest of a paged state.
+/// Reads the rest of a paged state, and the payloads that are kept elsewhere.
 pub(super) async fn all_pages(
     environment: &Environment,
     arn: &str,
@@ -133,6 +158,9 @@ pub(super) async fn all_pages(
         let page = environment.service.execution_state(request).await?;
         marker = page.marker().map(str::to_owned);
         operations.extend(page.operations);
+    }
+    if let Some(payloads) = &environment.options.payloads {
+        payloads.restore(&mut operations).await?;
     }
     Ok(operations)
 }

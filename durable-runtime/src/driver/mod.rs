@@ -27,6 +27,7 @@ use crate::{
         ErrorObject, InvocationOutput, Operation, OperationAction, OperationId, OperationType,
         OperationUpdate, Payload, Timestamp, limits,
     },
+    payloads::{Payloads, Place},
     scope::Run,
     service::{BoxFuture, CheckpointRequest, CheckpointResponse, ServiceError},
     task::DriverWake,
@@ -41,7 +42,16 @@ pub(crate) type RootBody = BoxFuture<'static, Result<Outcome, ErrorObject>>;
 /// How often a body that keeps waking itself is polled before the executor gets its turn.
 const POLLS_IN_A_ROW: usize = 32;
 
-type Call = BoxFuture<'static, Result<(Option<String>, Vec<Operation>), ServiceError>>;
+type Call = BoxFuture<'static, Result<Answer, ServiceError>>;
+
+/// What a call has brought.
+#[derive(Default)]
+struct Answer {
+    token: Option<String>,
+    operations: Vec<Operation>,
+    /// What stands for the execution's result, which is kept elsewhere.
+    result: Option<Payload>,
+}
 
 struct Driver {
     /// Gone once it has ended.
@@ -54,6 +64,8 @@ struct Driver {
     next_refresh: Timestamp,
     outcome: Option<Outcome>,
     environment: Environment,
+    /// Where large payloads of this invocation are kept.
+    place: Arc<Place>,
     wake: Arc<DriverWake>,
     run: Arc<Run>,
 }
@@ -65,6 +77,7 @@ impl Driver {
         body: RootBody,
         token: String,
         environment: Environment,
+        place: Place,
         wake: Arc<DriverWake>,
         run: Arc<Run>,
     ) -> Self {
@@ -77,6 +90,7 @@ impl Driver {
             next_refresh: Timestamp::default(),
             outcome: None,
             environment,
+            place: Arc::new(place),
             wake,
             run,
         }
@@ -119,7 +133,10 @@ impl Driver {
         let Poll::Ready(answer) = call.as_mut().poll(context) else { return None };
         self.call = None;
         match answer {
-            Ok((token, operations)) => {
+            Ok(Answer { token, operations, result }) => {
+                if let Some(result) = result {
+                    self.outcome = Some(Outcome::Succeeded(Some(result)));
+                }
                 // Without a new token the last one stays valid, as after the call that ends the execution.
                 if let Some(token) = token.filter(|token| !token.is_empty()) {
                     self.token = token;
@@ -248,7 +265,10 @@ impl Driver {
         }
         match self.outcome.take() {
             Some(Outcome::Succeeded(Some(payload))) if payload.len() > limits::EXECUTION_PAYLOAD => {
-                self.fail(result_too_large(payload.len()))
+                match self.environment.options.payloads.clone() {
+                    Some(payloads) => self.stow_result(payloads, payload),
+                    None => self.fail(result_too_large(payload.len())),
+                }
             }
             // The answer carries it as a JSON string, which escaping makes longer.
             Some(Outcome::Succeeded(Some(payload))) if escaped_len(&payload) > limits::INVOCATION_RESULT => {
@@ -268,26 +288,46 @@ impl Driver {
         }
     }
 
+    /// Keeps the result elsewhere; the execution returns a reference to it.
+    fn stow_result(&mut self, payloads: Payloads, result: Payload) -> Move {
+        let place = Arc::clone(&self.place);
+        self.call = Some(Box::pin(async move {
+            let result = Some(payloads.stow_result(&place, result).await?);
+            Ok(Answer { result, ..Answer::default() })
+        }));
+        Move::Again
+    }
+
     /// Begins a checkpoint call; no updates at all ask for a refresh.
     fn checkpoint(&mut self, updates: Vec<OperationUpdate>) {
         self.alarm = None;
         let service = Arc::clone(&self.environment.service);
         let environment = self.environment.clone();
-        let arn = Arc::clone(&self.run.arn);
-        let request = CheckpointRequest {
+        let (arn, place) = (Arc::clone(&self.run.arn), Arc::clone(&self.place));
+        let mut request = CheckpointRequest {
             durable_execution_arn: arn.to_string(),
             checkpoint_token: self.token.clone(),
             updates,
             client_token: None,
         };
         self.call = Some(Box::pin(async move {
+            let payloads = environment.options.payloads.as_ref();
+            if let Some(payloads) = payloads {
+                payloads.stow_updates(&place, &mut request.updates).await?;
+            }
             let CheckpointResponse { checkpoint_token, new_execution_state } =
                 service.checkpoint(request).await?;
             let operations = match (&checkpoint_token, new_execution_state.marker()) {
                 (Some(token), Some(_)) => all_pages(&environment, &arn, token, new_execution_state).await?,
-                _ => new_execution_state.operations,
+                _ => {
+                    let mut operations = new_execution_state.operations;
+                    if let Some(payloads) = payloads {
+                        payloads.restore(&mut operations).await?;
+                    }
+                    operations
+                }
             };
-            Ok((checkpoint_token, operations))
+            Ok(Answer { token: checkpoint_token, operations, result: None })
         }));
     }
 }

@@ -96,6 +96,8 @@ impl Service<LambdaEvent<Event>> for Handler {
         let span = span::for_execution(&input.durable_execution_arn, &event.context);
         let mut environment = self.environment.clone();
         environment.request_id = Some(event.context.request_id.as_str().into());
+        environment.trace_header = event.context.xray_trace_id.as_deref().map(Into::into);
+        environment.tenant_id = event.context.tenant_id.as_deref().map(Into::into);
         let invocation = self.workflow.invoke(input, environment);
         Box::pin(async move { Ok(invocation.await?) }.instrument(span))
     }

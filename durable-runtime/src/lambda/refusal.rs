@@ -8,7 +8,8 @@ use aws_sdk_lambda::{
 use crate::service::ServiceError;
 
 const STALE_TOKEN_CODE: &str = "InvalidParameterValueException";
-/// The service says a stale token in words only, and AWS's SDKs match these, case included.
+/// The service says a stale token in words only. AWS's SDKs match them, case included, but not all the same case:
+/// the one for Python was changed from these to all but the first letter in lower case.
 const STALE_TOKEN_WORDS: &str = "Invalid Checkpoint Token";
 
 /// Answers with a status of 5xx that would be repeated for ever: the key of the customer is out of reach.
@@ -37,7 +38,9 @@ where
 }
 
 fn of_answer(status: u16, code: String, message: &str) -> ServiceError {
-    let stale = code == STALE_TOKEN_CODE && message.starts_with(STALE_TOKEN_WORDS);
+    let words = message.get(..STALE_TOKEN_WORDS.len());
+    let stale =
+        code == STALE_TOKEN_CODE && words.is_some_and(|it| it.eq_ignore_ascii_case(STALE_TOKEN_WORDS));
     let throttled = status == 429;
     let refused = (400..500).contains(&status) && !throttled && !stale;
     if refused || KEY_PROBLEMS.contains(&code.as_str()) {
@@ -64,7 +67,8 @@ mod tests {
     fn a_stale_token_ends_the_invocation_only_in_the_services_own_words() {
         let code = "InvalidParameterValueException";
         assert_eq!(verdict(400, code, "Invalid Checkpoint Token: superseded"), EndInvocation);
-        assert_eq!(verdict(400, code, "Invalid checkpoint token"), FailExecution);
+        assert_eq!(verdict(400, code, "Invalid checkpoint token"), EndInvocation);
+        assert_eq!(verdict(400, code, "Invalid"), FailExecution);
         assert_eq!(verdict(400, code, "An Invalid Checkpoint Token"), FailExecution);
         assert_eq!(verdict(400, "HTTP 400", "Invalid Checkpoint Token"), FailExecution);
     }

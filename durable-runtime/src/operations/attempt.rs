@@ -19,6 +19,7 @@ use compact_str::CompactString;
 
 use crate::{
     error::Interruption,
+    plugin::{AttemptInfo, Surroundings},
     protocol::OperationId,
     scope::{Cx, Identity, Run, masked},
     service::BoxFuture,
@@ -99,6 +100,7 @@ pub(crate) struct Attempt<F> {
     body: Pin<Box<F>>,
     limit: Option<(Duration, BoxFuture<'static, ()>)>,
     context: Option<StepInfo>,
+    surroundings: Surroundings,
     waker: Waker,
     step_waker: Arc<StepWaker>,
     span: tracing::Span,
@@ -111,6 +113,7 @@ impl<F: Future> Attempt<F> {
         identity: &Identity,
         attempt: u32,
         timeout: Option<Duration>,
+        announced: Option<&AttemptInfo>,
         body: F,
     ) -> Self {
         let run = cx.run();
@@ -126,6 +129,7 @@ impl<F: Future> Attempt<F> {
                 attempt,
                 execution_arn: Arc::clone(&run.arn),
             }),
+            surroundings: announced.map(|attempt| run.plugins().around_polls(attempt)).unwrap_or_default(),
             waker: Waker::from(Arc::clone(&step_waker)),
             step_waker,
             _running: Running::begin(run),
@@ -152,7 +156,9 @@ impl<F: Future> Future for Attempt<F> {
         let body = this.body.as_mut();
         let span = this.span.enter();
         // The future is never polled again after a panic, so nobody sees what it broke.
-        let polled = catch_unwind(AssertUnwindSafe(|| masked(|| body.poll(&mut context))));
+        let polled = this
+            .surroundings
+            .surround(|| catch_unwind(AssertUnwindSafe(|| masked(|| body.poll(&mut context)))));
         drop(span);
         this.context = ATTEMPT.replace(previous);
         match polled {

@@ -330,10 +330,13 @@ where
     };
     // The context records the payload as it was sent, so that the value is read from the same text on the
     // first run and on every replay.
-    let delivered: Result<Option<Payload>, E> = inner.scope(body).await;
-    let outcome = match delivered {
+    let delivered: Result<Option<Payload>, E> = inner.clone().scope(body).await;
+    let mut outcome = match delivered {
         Ok(payload) => Ok(Outcome::Succeeded(payload)),
         Err(error) => encode_error(&error).map(Outcome::Failed),
     };
-    record.close(outcome).await
+    if let Ok(Outcome::Failed(error)) = &mut outcome {
+        inner.roll_back(error).await;
+    }
+    record.close(outcome, &inner).await
 }

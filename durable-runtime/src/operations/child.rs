@@ -133,18 +133,23 @@ pub(crate) fn claim_context(cx: &Cx, sub_type: &'static str, name: Option<Compac
     cx.claim(OperationType::Context, sub_type, name)
 }
 
-async fn run_child<K: Codec<F::Output>, F: Future>(cx: Cx, identity: Identity, body: F) -> F::Output {
+pub(crate) async fn run_child<K: Codec<F::Output>, F: Future>(cx: Cx, identity: Identity, body: F) -> F::Output {
     let record = ContextRecord::open(&cx, &identity, K::decode);
     if let Some(recorded) = record.recorded().await {
         return recorded;
     }
     let running = cx.announce_attempt(&identity, None, record.begun);
-    let output = cx.child(&identity.id).scope(body).await;
-    let outcome = K::encode(&output);
+    let inside = cx.child(&identity.id);
+    let output = inside.clone().scope(body).await;
+    let mut outcome = K::encode(&output);
+    drop(output);
+    if let Ok(Outcome::Failed(error)) = &mut outcome {
+        inside.roll_back(error).await;
+    }
     if let Ok(outcome) = &outcome {
         cx.announce_attempt_end(running, outcome);
     }
-    record.close(outcome).await
+    record.close(outcome, &inside).await
 }
 
 /// What is known of a context before its body runs.
@@ -205,8 +210,8 @@ impl<'a, R> ContextRecord<'a, R> {
         }
     }
 
-    /// Records the end, and gives the value as every replay will see it.
-    pub(crate) async fn close(&self, outcome: Result<Outcome, SerdesError>) -> R {
+    /// Records the end, and gives the value as every replay will see it. `inside` is the context itself.
+    pub(crate) async fn close(&self, outcome: Result<Outcome, SerdesError>, inside: &Cx) -> R {
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => self.unusable("can't be written", error).await,
@@ -215,7 +220,8 @@ impl<'a, R> ContextRecord<'a, R> {
             if let Err(error) = check_error(self.identity, &outcome) {
                 self.cx.fail(error).await;
             }
-            settle_context(self.cx, self.identity, &outcome, || Payload::from(""));
+            let keep = inside.has_compensations();
+            settle_context(self.cx, self.identity, &outcome, keep, || Payload::from(""));
         }
         self.decode(&outcome).await
     }

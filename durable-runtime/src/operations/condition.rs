@@ -15,6 +15,7 @@ use crate::{
         settle::{outcome_of, settle_step},
         step::{Step, StepBody},
     },
+    plugin::AttemptInfo,
     protocol::{
         ErrorObject, OperationAction, OperationStatus, OperationType, Payload, StepOptions, sub_type,
     },
@@ -214,7 +215,7 @@ where
             },
         };
         let running = machine.cx.announce_attempt(&machine.identity, Some(attempt), false);
-        let outcome = match machine.run(attempt, body.attempt(true)).await {
+        let outcome = match machine.run(attempt, running.as_ref(), body.attempt(true)).await {
             Ok(Ok(Condition::Met(state))) => {
                 (machine.settings.write)(&state).map(|text| Outcome::Succeeded(Some(text.into())))
             }
@@ -294,8 +295,14 @@ impl<S: DurableValue> ConditionMachine<S> {
         Next::Check { state, attempt }
     }
 
-    async fn run<F: Future>(&self, attempt: u32, body: F) -> Result<F::Output, Interrupted> {
-        Attempt::begin(&self.cx, &self.identity, attempt, None, body).await.map_err(|reason| Interrupted {
+    async fn run<F: Future>(
+        &self,
+        attempt: u32,
+        announced: Option<&AttemptInfo>,
+        body: F,
+    ) -> Result<F::Output, Interrupted> {
+        let running = Attempt::begin(&self.cx, &self.identity, attempt, None, announced, body);
+        running.await.map_err(|reason| Interrupted {
             step: self.identity.name.as_deref().unwrap_or_default().to_owned(),
             attempt,
             reason,

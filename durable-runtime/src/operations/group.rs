@@ -15,6 +15,7 @@ use crate::{
     core::{Fatal, identity::Namespace},
     operations::{
         child::{ContextState, open_context},
+        saga::Compensation,
         settle::{check_error, settle_context},
     },
     plugin::AttemptInfo,
@@ -167,7 +168,7 @@ struct LargeSummary {
 }
 
 /// Runs a group to its end. `begin` starts branch `index` in its context; `encode` makes the group's record.
-pub(crate) async fn run_group<F, Fut>(
+pub(crate) async fn run_group<'a, F, Fut>(
     cx: &Cx,
     identity: &Identity,
     plan: &Plan,
@@ -176,7 +177,7 @@ pub(crate) async fn run_group<F, Fut>(
 ) -> GroupEnd
 where
     F: FnMut(usize, Cx) -> Fut,
-    Fut: Future<Output = Result<Outcome, SerdesError>>,
+    Fut: Future<Output = Result<Outcome, SerdesError>> + Send + 'a,
 {
     let state = open_context(cx, identity);
     let summary = match &state {
@@ -194,7 +195,8 @@ where
         }
         ContextState::Open => None,
     };
-    let mut group = Group::new(cx, identity, plan, begin);
+    let inner = cx.child(&identity.id);
+    let mut group = Group::new(cx, identity, inner.clone(), plan, begin);
     if let Some(summary) = summary {
         group.rebuild(&summary.item_statuses);
         let ends = group.run(Decision::When(CompletionReason::AllCompleted)).await;
@@ -210,8 +212,11 @@ where
     };
     let payload = Payload::from(text);
     let outcome = Outcome::Succeeded(Some(payload.clone()));
-    let mut large = false;
-    settle_context(cx, identity, &outcome, || {
+    // What a replay has to run again has a summary for a record, however small it is.
+    let keep = inner.has_compensations();
+    let outcome = if keep { Outcome::Succeeded(Some(large_summary(&result))) } else { outcome };
+    let mut large = keep;
+    settle_context(cx, identity, &outcome, keep, || {
         large = true;
         large_summary(&result)
     });
@@ -244,14 +249,16 @@ enum Decision {
     When(CompletionReason),
 }
 
-struct Group<'a, F, Fut> {
-    cx: &'a Cx,
-    identity: &'a Identity,
+struct Group<'g, 'a, F> {
+    cx: &'g Cx,
+    identity: &'g Identity,
     inner: Cx,
-    plan: &'a Plan,
+    plan: &'g Plan,
     begin: F,
     ready: Arc<ReadySet>,
-    slots: Vec<Slot<Fut>>,
+    slots: Vec<Slot<'a>>,
+    /// What branches had done that did not succeed, by their index.
+    abandoned: Vec<(usize, Vec<Compensation>)>,
     running: usize,
     succeeded: usize,
     failed: usize,
@@ -259,20 +266,23 @@ struct Group<'a, F, Fut> {
     next: usize,
 }
 
-enum Slot<Fut> {
+enum Slot<'a> {
     Waiting,
-    /// A rebuild leaves it out: it had not ended.
-    Excluded,
-    Running(Box<RunningBranch<Fut>>),
+    /// It was cancelled, now or before a rebuild.
+    Cancelled,
+    Running(Box<RunningBranch<'a>>),
     Ended(Outcome),
 }
 
-struct RunningBranch<Fut> {
+/// A branch, with what follows its failure.
+type BranchFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, SerdesError>> + Send + 'a>>;
+
+struct RunningBranch<'a> {
     cx: Cx,
     /// Its own record; a branch of a flat group has none.
     identity: Option<Identity>,
     record_end: bool,
-    future: Pin<Box<Fut>>,
+    future: BranchFuture<'a>,
     task: Arc<Task>,
     /// What plugins were told of its body.
     attempt: Option<AttemptInfo>,
@@ -292,25 +302,26 @@ impl Drop for Registered {
 }
 
 // Futures are boxed; nothing else is ever pinned.
-impl<F, Fut> Unpin for Group<'_, F, Fut> {}
+impl<F> Unpin for Group<'_, '_, F> {}
 
-impl<'a, F, Fut> Group<'a, F, Fut>
+impl<'g, 'a, F, Fut> Group<'g, 'a, F>
 where
     F: FnMut(usize, Cx) -> Fut,
-    Fut: Future<Output = Result<Outcome, SerdesError>>,
+    Fut: Future<Output = Result<Outcome, SerdesError>> + Send + 'a,
 {
-    fn new(cx: &'a Cx, identity: &'a Identity, plan: &'a Plan, begin: F) -> Self {
+    fn new(cx: &'g Cx, identity: &'g Identity, inner: Cx, plan: &'g Plan, begin: F) -> Self {
         if plan.flat {
             cx.run().core().history.mark_flat(identity.id.clone());
         }
         Self {
             cx,
             identity,
-            inner: cx.child(&identity.id),
+            inner,
             plan,
             begin,
             ready: ReadySet::new(Arc::clone(cx.task())),
             slots: (0..plan.branches).map(|_| Slot::Waiting).collect(),
+            abandoned: Vec::new(),
             running: 0,
             succeeded: 0,
             failed: 0,
@@ -322,7 +333,7 @@ where
     fn rebuild(&mut self, statuses: &str) {
         for (slot, status) in self.slots.iter_mut().zip(statuses.chars().chain(std::iter::repeat('-'))) {
             if status == '-' {
-                *slot = Slot::Excluded;
+                *slot = Slot::Cancelled;
             }
         }
     }
@@ -330,13 +341,45 @@ where
     async fn run(mut self, decision: Decision) -> GroupResult {
         self.start_recorded();
         let reason = std::future::poll_fn(|_| self.poll(decision)).await;
-        let end = |slot: Slot<Fut>| match slot {
+        if self.running > 0 {
+            std::future::poll_fn(|_| self.cancel()).await;
+        }
+        self.abandoned.sort_by_key(|(index, _)| *index);
+        let abandoned: Vec<_> = self.abandoned.drain(..).flat_map(|(_, undo)| undo).collect();
+        if !abandoned.is_empty() {
+            // What can't be undone has been logged, and is in the history.
+            self.inner.undo(abandoned).await;
+        }
+        let end = |slot: Slot<'_>| match slot {
             Slot::Waiting => ItemEnd::NotStarted,
-            Slot::Running(_) | Slot::Excluded => ItemEnd::Started,
+            Slot::Running(_) | Slot::Cancelled => ItemEnd::Started,
             Slot::Ended(outcome) => ItemEnd::Ended(outcome),
         };
-        // Dropping what still runs is its cancellation.
         GroupResult { items: self.slots.into_iter().map(end).collect(), reason }
+    }
+
+    /// Cancels the branches that run, by dropping them. One that is undoing something finishes that first.
+    fn cancel(&mut self) -> Poll<()> {
+        loop {
+            for (index, slot) in self.slots.iter_mut().enumerate() {
+                let Slot::Running(branch) = slot else { continue };
+                if !branch.cx.is_undoing() {
+                    self.abandoned.push((index, branch.cx.take_compensations()));
+                    *slot = Slot::Cancelled;
+                    self.running -= 1;
+                }
+            }
+            if self.running == 0 {
+                return Poll::Ready(());
+            }
+            let ready = self.ready.take();
+            if ready.is_empty() {
+                return Poll::Pending;
+            }
+            for index in ready {
+                self.poll_branch(index);
+            }
+        }
     }
 
     /// Starts the branches that an earlier invocation started, before any decision: a replay has to reach
@@ -376,7 +419,7 @@ where
         match decision {
             Decision::ByPlan => self.plan.completion.decide(self.plan.branches, self.succeeded, self.failed),
             Decision::When(reason) => {
-                let open = |slot: &Slot<Fut>| matches!(slot, Slot::Waiting | Slot::Running(_));
+                let open = |slot: &Slot<'_>| matches!(slot, Slot::Waiting | Slot::Running(_));
                 (!self.slots.iter().any(open)).then_some(reason)
             }
         }
@@ -429,8 +472,17 @@ where
         let task = Task::branch(Arc::clone(&self.ready), index);
         let run = Arc::clone(self.cx.run());
         let ticket = run.core().register_task(&task);
-        let cx = self.inner.concurrent(Arc::clone(&task), &id, parent);
-        let future = Box::pin((self.begin)(index, cx.clone()));
+        let cx = self.inner.concurrent(Arc::clone(&task), index, &id, parent);
+        let performing = (self.begin)(index, cx.clone());
+        // A branch without a record of its own is undone by the group.
+        let undoing = identity.is_some().then(|| cx.clone());
+        let future: BranchFuture<'a> = Box::pin(async move {
+            let mut ended = performing.await;
+            if let (Some(cx), Ok(Outcome::Failed(error))) = (undoing, &mut ended) {
+                cx.roll_back(error).await;
+            }
+            ended
+        });
         let registered = Registered { run, ticket };
         let branch =
             RunningBranch { cx, identity, record_end, future, task, attempt, _registered: registered };
@@ -455,7 +507,11 @@ where
                     if let Err(error) = check_error(identity, &outcome) {
                         return self.cx.run().fail(Fatal::Fail(error));
                     }
-                    settle_context(&branch.cx, identity, &outcome, || Payload::from(""));
+                    let keep = branch.cx.has_compensations();
+                    settle_context(&branch.cx, identity, &outcome, keep, || Payload::from(""));
+                }
+                if let Outcome::Failed(_) = outcome {
+                    self.abandoned.push((index, branch.cx.take_compensations()));
                 }
                 self.running -= 1;
                 self.end(index, outcome);

@@ -95,7 +95,7 @@ impl<T: DurableValue, S: Serdes<T>> DurableOperation for Invoke<T, S> {
         async move {
             if cx.recorded(&identity.id, |operation| operation.is_none()) {
                 let input = match self.input {
-                    Ok(input) if input.len() <= limits::OPERATION_PAYLOAD => input,
+                    Ok(input) if cx.fits_operation(&input) => input,
                     Ok(input) => {
                         let message = format!(
                             "the input of {} takes {} bytes, and the service takes at most {}; \

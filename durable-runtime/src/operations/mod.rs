@@ -9,6 +9,8 @@ pub(crate) mod group;
 pub(crate) mod invoke;
 pub(crate) mod map;
 pub(crate) mod parallel;
+pub(crate) mod saga;
 pub(crate) mod settle;
 pub(crate) mod step;
 pub(crate) mod wait;
+pub(crate) mod with_retry;

@@ -15,13 +15,14 @@ use crate::{
 pub(crate) fn settle_step(cx: &Cx, identity: &Identity, outcome: &Outcome) -> Result<Sequence, ErrorObject> {
     check_error(identity, outcome)?;
     if let Outcome::Succeeded(Some(payload)) = outcome
-        && payload.len() > limits::OPERATION_PAYLOAD
+        && !cx.fits_operation(payload)
     {
         return Err(ErrorObject::new(
             "PayloadTooLarge",
             format!(
                 "the result of {} takes {} bytes, and the service stores at most {}; \
-                 return a reference to where the data is kept",
+                 return a reference to where the data is kept, or give the host a store for large payloads \
+                 (`Options::payloads`)",
                 identity.describe(),
                 payload.len(),
                 limits::OPERATION_PAYLOAD
@@ -56,17 +57,21 @@ pub(crate) fn check_error(identity: &Identity, outcome: &Outcome) -> Result<(), 
 }
 
 /// Queues the update that ends a context. A result that is too large for a record is replaced by `summary`,
-/// and replays rebuild it from the children.
+/// and replays rebuild it from the children. With `keep_children` they do so in any case.
 pub(crate) fn settle_context(
     cx: &Cx,
     identity: &Identity,
     outcome: &Outcome,
+    keep_children: bool,
     summary: impl FnOnce() -> Payload,
 ) -> Sequence {
     match outcome {
         Outcome::Succeeded(Some(payload)) if payload.len() > limits::CHILD_RESULT => {
             let summary = Outcome::Succeeded(Some(summary()));
             push_outcome(cx, identity, &summary, Some(ContextOptions { replay_children: true }))
+        }
+        Outcome::Succeeded(_) if keep_children => {
+            push_outcome(cx, identity, outcome, Some(ContextOptions { replay_children: true }))
         }
         _ => push_outcome(cx, identity, outcome, None),
     }

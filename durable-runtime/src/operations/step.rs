@@ -23,6 +23,7 @@ use crate::{
     operation::{DurableOperation, only_inside},
     operations::{
         attempt::{Attempt, current_step},
+        saga::{Compensated, Perform, Undo, compensated_call},
         settle::{fit_error, outcome_of, settle_step},
     },
     plugin::AttemptInfo,
@@ -87,6 +88,11 @@ pub trait StepBody: Send {
     fn interrupted(_: Interrupted) -> Option<Self::Output> {
         None
     }
+
+    /// What undoes the step, which has ended in `outcome`, a success.
+    fn compensation(&mut self, _outcome: &Outcome) -> Option<Perform> {
+        None
+    }
 }
 
 /// A step that may be tried again: each attempt gets its own copy of the arguments, the last one the
@@ -118,6 +124,7 @@ pub fn once<M, K, A, F>(_: M, _: K, arguments: A, function: F) -> Once<M, K, A, 
 
 const HAS_ARGUMENTS: &str = "the last attempt takes the arguments and is the last";
 
+#[diagnostic::do_not_recommend]
 impl<M, K, A, F, Fut> StepBody for Repeat<M, K, A, F>
 where
     M: HasMeta,
@@ -137,6 +144,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, K, A, F, Fut> StepBody for Once<M, K, A, F>
 where
     M: HasMeta,
@@ -163,6 +171,7 @@ pub struct Inline<K, F> {
     _codec: PhantomData<fn() -> K>,
 }
 
+#[diagnostic::do_not_recommend]
 impl<K, F, Fut> StepBody for Inline<K, F>
 where
     K: Codec<Fut::Output>,
@@ -189,6 +198,7 @@ pub const fn interruptible<B>(body: B) -> Interruptible<B> {
     Interruptible(body)
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Send, E: FromInterrupted + Send, B: StepBody<Output = Result<T, E>>> StepBody for Interruptible<B> {
     type Output = Result<T, E>;
     type Codec = B::Codec;
@@ -202,6 +212,10 @@ impl<T: Send, E: FromInterrupted + Send, B: StepBody<Output = Result<T, E>>> Ste
 
     fn interrupted(interrupted: Interrupted) -> Option<Result<T, E>> {
         Some(Err(E::from(interrupted)))
+    }
+
+    fn compensation(&mut self, outcome: &Outcome) -> Option<Perform> {
+        self.0.compensation(outcome)
     }
 }
 
@@ -269,6 +283,30 @@ impl<B: StepBody> Step<B> {
         self
     }
 
+    /// Says what undoes this call when the work around it fails: as `#[durable_step(compensate = ..)]` does for
+    /// every call, but with a closure that may own what else it needs.
+    ///
+    /// ```
+    /// use durable_runtime::prelude::*;
+    ///
+    /// # #[durable_step] async fn charge(order: u64) -> Result<String, Error> { Ok(order.to_string()) }
+    /// # #[durable_step] async fn refund(order: u64, receipt: String) -> Result<(), Error> { Ok(()) }
+    /// # #[durable_step] async fn ship(order: u64) -> Result<String, Error> { Ok(order.to_string()) }
+    /// #[durable_execution]
+    /// async fn checkout(order: u64) -> Result<String, Error> {
+    ///     charge(order).compensate(move |receipt| refund(order, receipt)).await?;
+    ///     ship(order).await // when this fails, the charge is refunded
+    /// }
+    /// ```
+    pub fn compensate<F, U, T, E>(self, undo: F) -> Step<Compensated<B, F, T>>
+    where
+        B: StepBody<Output = Result<T, E>>,
+        F: FnOnce(T) -> U + Send + 'static,
+        U: Undo,
+    {
+        Step { name: self.name, options: self.options, body: compensated_call(self.body, undo) }
+    }
+
     pub(crate) fn into_parts(self) -> (Cow<'static, str>, B) {
         (self.name.unwrap_or(Cow::Borrowed(B::NAME)), self.body)
     }
@@ -301,7 +339,7 @@ only_inside!([B: StepBody] Step<B>, B::Output);
 async fn perform<B: StepBody>(mut machine: StepMachine, mut body: B) -> B::Output {
     loop {
         let ended = match machine.next().await {
-            Next::Recorded(outcome) => return machine.decode::<B>(&outcome).await,
+            Next::Recorded(outcome) => return machine.finish(body, &outcome).await,
             Next::Interrupted => Err(Interruption::ProcessEnded),
             Next::Run { last } => {
                 let attempt = machine.begin(body.attempt(last));
@@ -325,8 +363,7 @@ async fn perform<B: StepBody>(mut machine: StepMachine, mut body: B) -> B::Outpu
             }
         };
         if let Some(outcome) = settled {
-            // Decoded from what is stored, so that the first run sees what every replay will.
-            return machine.decode::<B>(&outcome).await;
+            return machine.finish(body, &outcome).await;
         }
     }
 }
@@ -394,7 +431,8 @@ impl StepMachine {
 
     fn begin<F: Future>(&mut self, body: F) -> Attempt<F> {
         self.running = self.cx.announce_attempt(&self.identity, Some(self.attempt), false);
-        Attempt::begin(&self.cx, &self.identity, self.attempt, self.options.timeout, body)
+        let announced = self.running.as_ref();
+        Attempt::begin(&self.cx, &self.identity, self.attempt, self.options.timeout, announced, body)
     }
 
     fn interrupted(&self, reason: Interruption) -> Interrupted {
@@ -423,7 +461,13 @@ impl StepMachine {
         Some(outcome)
     }
 
-    async fn decode<B: StepBody>(&self, outcome: &Outcome) -> B::Output {
+    /// The step's value, decoded from what is stored, so that the first run sees what every replay will.
+    async fn finish<B: StepBody>(&self, mut body: B, outcome: &Outcome) -> B::Output {
+        if let Outcome::Succeeded(_) = outcome
+            && let Some(perform) = body.compensation(outcome)
+        {
+            self.cx.register_compensation(&self.identity.id, perform);
+        }
         match B::Codec::decode(outcome) {
             Ok(value) => value,
             Err(error) => self.unusable("does not fit its type", error).await,

@@ -45,7 +45,7 @@ async fn throttling_that_outlasts_the_sdk_is_a_function_error() {
 async fn a_permanent_refusal_fails_the_execution_with_the_services_words() {
     for (status, code, message) in [
         (400, "InvalidParameterValueException", "Invalid parent operation id."),
-        (400, "InvalidParameterValueException", "Invalid checkpoint token"),
+        (400, "InvalidParameterValueException", "Invalid marker"),
         (403, "AccessDeniedException", "not authorized to perform lambda:CheckpointDurableExecution"),
         (418, "SomethingNewException", "never"),
     ] {

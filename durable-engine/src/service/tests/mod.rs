@@ -44,6 +44,7 @@ impl Script {
         let new = NewExecution {
             key: ExecutionKey::new(1),
             nonce: 7,
+            region: "local".into(),
             function: "f".into(),
             name: Some("n".into()),
             tenant: None,

@@ -34,8 +34,8 @@ struct EncodedEvent {
 
 const INSERT_EXECUTION: &str = "INSERT INTO executions (key, id, function, name, tenant, status, started_at, \
      ended_at, timeout_seconds, invocation, invocation_started_at, owed_at, due_at, failures, updated, parent, \
-     parent_operation, parent_owed, error, result) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
+     parent_operation, parent_owed, error, result, region) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) \
      ON CONFLICT (name, function) DO NOTHING";
 
 const UPDATE_EXECUTION: &str = "UPDATE executions SET status = ?2, ended_at = ?3, invocation = ?4, \
@@ -172,7 +172,8 @@ impl EncodedChanges {
             record.parent.as_ref().map(|parent| parent.operation.as_str()),
             parent_owed,
             error,
-            result
+            result,
+            record.region
         ])
     }
 }

@@ -1,12 +1,12 @@
 //! One process at a time: an advisory lock on a file beside the database.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use super::OpenError;
+use super::{OpenError, open::private_file};
 
 /// The lock, held until it is dropped. The file stays: removing it would let two processes hold locks on two
 /// files of the same name.
@@ -19,8 +19,7 @@ impl LockFile {
     pub(super) fn acquire(database: &Path) -> Result<Self, OpenError> {
         let path = path_for(database);
         let io = |source: io::Error| OpenError::Lock { path: path.clone(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
+        let mut file = private_file().create(true).truncate(false).open(&path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

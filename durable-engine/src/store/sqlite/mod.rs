@@ -25,7 +25,7 @@ use durable_runtime::{
 
 pub use open::OpenError;
 
-use super::{Counters, HistoryQuery, ListQuery, Store, StoreError, StoredRecord, Write};
+use super::{Counters, EndedQuery, HistoryQuery, ListQuery, Store, StoreError, StoredRecord, Write};
 use crate::service::{Event, ExecutionKey, ExecutionRecord, Loaded};
 use read::Readers;
 use tokio::sync::Semaphore;
@@ -126,6 +126,15 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>> {
         self.read(move |connection| read::invoking(connection, &function, after, limit))
+    }
+
+    fn ended(&self, query: EndedQuery) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>> {
+        self.read(move |connection| read::ended(connection, &query))
+    }
+
+    fn remove(&self, keys: Vec<ExecutionKey>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let removed = self.writer.remove(keys);
+        Box::pin(async move { removed.await.unwrap_or(Err(StoreError::Closed)) })
     }
 
     fn counters(&self) -> Counters {

@@ -1,7 +1,7 @@
 //! Opens or creates a database, and leaves alone whatever is not ours.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
@@ -13,7 +13,7 @@ use super::lock::LockFile;
 /// "Dura" in ASCII: marks our databases in SQLite's header.
 const APPLICATION_ID: u32 = 0x4475_7261;
 /// Each migration takes the schema from its position in this list to the next version.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_v1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_v1.sql"), include_str!("schema_v2.sql")];
 /// The version that this program writes.
 const VERSION: u32 = MIGRATIONS.len() as u32;
 
@@ -96,6 +96,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     check_header(path)?;
     let lock = LockFile::acquire(path)?;
     check_header(path)?;
+    create_private(path)?;
     let sqlite = |source| OpenError::Sqlite { database: path.to_owned(), source };
     let mut connection = Connection::open(path).map_err(sqlite)?;
     migrate(&mut connection, path)?;
@@ -104,6 +105,25 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
         .query_row("SELECT coalesce(max(key), 0) FROM executions", [], |row| row.get(0))
         .map_err(sqlite)?;
     Ok(Opened { connection, last_key, lock })
+}
+
+/// Creates a new database's file for nobody else to read; an empty file is a new database to SQLite, which gives
+/// the log beside it the same permissions. A file that exists keeps its own.
+fn create_private(path: &Path) -> Result<(), OpenError> {
+    match private_file().create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(OpenError::Unreadable { database: path.to_owned(), source }),
+    }
+}
+
+/// How files are created that hold what executions are given and what they return.
+pub(super) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// Reads SQLite's header without SQLite, which might change a file just by opening it (a journal to roll

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, ToSql, params, par
 use super::rows::{self, RECORD_COLUMNS};
 use crate::{
     service::{CallbackTimer, Event, ExecutionKey, ExecutionRecord, Loaded, payload_slot},
-    store::{HistoryQuery, ListQuery, StoreError, StoredRecord},
+    store::{EndedQuery, HistoryQuery, ListQuery, StoreError, StoredRecord},
 };
 
 /// Connections that read at the same time. All of them are kept for the next read.
@@ -197,6 +197,22 @@ pub(super) fn history(
         events.push(event);
     }
     Ok(events)
+}
+
+/// An execution that has ended is due as long as an invocation of it runs, or its parent has not heard of its end.
+pub(super) fn ended(connection: &Connection, query: &EndedQuery) -> rusqlite::Result<Vec<ExecutionKey>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key FROM executions \
+         WHERE key > ?1 AND ended_at < ?2 AND due_at IS NULL AND (?3 IS NULL OR function = ?3) \
+         AND key < (SELECT max(key) FROM executions) ORDER BY key LIMIT ?4",
+    )?;
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    statement
+        .query_map(
+            params![query.beyond.get(), query.before.as_millis(), query.function.as_deref(), limit],
+            key_column,
+        )?
+        .collect()
 }
 
 pub(super) fn due(

@@ -13,7 +13,7 @@ use crate::service::{ExecutionKey, ExecutionRecord, ExecutionStatus, Invocation,
 /// The columns of `executions`, in the order in which [`record`] reads them.
 pub(super) const RECORD_COLUMNS: &str = "key, id, function, name, tenant, status, started_at, ended_at, \
      timeout_seconds, invocation, invocation_started_at, owed_at, due_at, failures, updated, parent, \
-     parent_operation, parent_owed, error, result";
+     parent_operation, parent_owed, error, result, region";
 
 /// `payload_home` of a payload that is the execution's result.
 const HOME_RESULT: i64 = -1;
@@ -52,6 +52,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
     Ok(ExecutionRecord {
         key: ExecutionKey::new(row.get(0)?),
         id: text(1)?.into(),
+        region: text(20)?.into(),
         function: text(2)?.into(),
         name: text(3)?.into(),
         tenant: optional_text(4)?.map(Into::into),

@@ -11,16 +11,20 @@ use std::{
 };
 
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use super::encode::EncodedChanges;
-use crate::store::{Counters, StoreError, Write};
+use crate::{
+    service::ExecutionKey,
+    store::{Counters, StoreError, Write},
+};
 
 /// Writes in one transaction. Bounds how long the first one waits for its answer.
 const LARGEST_GROUP: usize = 512;
 
 pub(super) struct Writer {
     /// `None` once closed.
-    queue: Mutex<Option<Sender<Request>>>,
+    queue: Mutex<Option<Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     counted: Arc<Counted>,
 }
@@ -31,9 +35,20 @@ struct Counted {
     commits: AtomicU64,
 }
 
+enum Job {
+    Write(Request),
+    /// Has a transaction of its own: writes that were queued behind it are answered without it.
+    Remove(Removal),
+}
+
 struct Request {
     rows: Vec<EncodedChanges>,
     write: Write,
+}
+
+struct Removal {
+    keys: Vec<ExecutionKey>,
+    done: oneshot::Sender<Result<(), StoreError>>,
 }
 
 impl Writer {
@@ -58,13 +73,24 @@ impl Writer {
         }
         // New executions first: their names are what can be refused, before anything else is written.
         rows.sort_by_key(|encoded| !encoded.is_created());
-        let request = Request { rows, write };
-        let refused = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(queue) => queue.send(request).err().map(|refused| refused.0),
-            None => Some(request),
-        };
-        if let Some(request) = refused {
-            request.write.answer(Err(StoreError::Closed));
+        if let Some(Job::Write(refused)) = self.send(Job::Write(Request { rows, write })) {
+            refused.write.answer(Err(StoreError::Closed));
+        }
+    }
+
+    /// Queues a removal. The receiver fails when the store is closed.
+    pub(super) fn remove(&self, keys: Vec<ExecutionKey>) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, receiver) = oneshot::channel();
+        // A refused job takes the sender with it, which the receiver sees.
+        drop(self.send(Job::Remove(Removal { keys, done })));
+        receiver
+    }
+
+    /// Queues a job, or gives it back when the store is closed.
+    fn send(&self, job: Job) -> Option<Job> {
+        match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(queue) => queue.send(job).err().map(|refused| refused.0),
+            None => Some(job),
         }
     }
 
@@ -88,12 +114,50 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, queue: &Receiver<Request>, counted: &Counted) {
+fn run(connection: &Connection, queue: &Receiver<Job>, counted: &Counted) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
     while let Ok(first) = queue.recv() {
-        group.push(first);
-        group.extend(queue.try_iter().take(LARGEST_GROUP - 1));
-        commit_group(connection, &mut group, counted);
+        let mut removal = None;
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Write(request) => group.push(request),
+                Job::Remove(asked) => {
+                    removal = Some(asked);
+                    break;
+                }
+            }
+            next = if group.len() < LARGEST_GROUP { queue.try_recv().ok() } else { None };
+        }
+        if !group.is_empty() {
+            commit_group(connection, &mut group, counted);
+        }
+        if let Some(Removal { keys, done }) = removal {
+            // Nobody listens when the caller went away.
+            let _ = done.send(remove(connection, &keys).inspect_err(|_| rolled_back(connection)));
+        }
+    }
+}
+
+fn remove(connection: &Connection, keys: &[ExecutionKey]) -> Result<(), StoreError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for key in keys {
+        for sql in [
+            "DELETE FROM events WHERE execution = ?1",
+            "DELETE FROM operations WHERE execution = ?1",
+            "DELETE FROM executions WHERE key = ?1",
+        ] {
+            let run = || connection.prepare_cached(sql)?.execute([key.get()]);
+            run().map_err(StoreError::database)?;
+        }
+    }
+    execute(connection, "COMMIT")
+}
+
+/// Ends the transaction of a commit that failed.
+fn rolled_back(connection: &Connection) {
+    if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+        tracing::error!("the failed transaction could not be rolled back");
     }
 }
 
@@ -112,9 +176,7 @@ fn commit_group(connection: &Connection, group: &mut Vec<Request>, counted: &Cou
         }
         Err(error) => {
             tracing::error!(%error, writes = group.len(), "a commit failed; its executions are read back from the database");
-            if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
-                tracing::error!("the failed transaction could not be rolled back");
-            }
+            rolled_back(connection);
             verdicts.clear();
             verdicts.resize(group.len(), Err(error));
         }
