@@ -23,6 +23,7 @@
 //! | `config` | `durable.toml` and what flags add to it |
 //! | `server` | the REST API, thin: every rule is the engine's |
 //! | `host` | runs functions: processes behind the Runtime API, HTTP endpoints |
+//! | `http` | connections with limits, and who may call |
 //! | `logs` | what functions write, by execution |
 //! | `client` | calls of the REST API |
 //! | `commands` | the command line, one file for each command |
@@ -33,6 +34,7 @@ mod client;
 mod commands;
 mod config;
 mod host;
+mod http;
 mod logs;
 mod server;
 

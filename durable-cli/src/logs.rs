@@ -7,6 +7,7 @@ use std::{
     collections::HashMap,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::mpsc,
 };
@@ -14,6 +15,8 @@ use std::{
 use durable_runtime::protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+
+use crate::server::create_private;
 
 /// Which of a process's two outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +69,7 @@ impl LogStore {
     pub(crate) fn open(folder: Option<&Path>, echo: Echo) -> io::Result<Self> {
         let shelf = match folder {
             Some(folder) => {
-                fs::create_dir_all(folder)?;
+                create_private(folder)?;
                 Shelf::Folder { folder: folder.to_owned(), open: None }
             }
             None => Shelf::Memory(HashMap::new()),
@@ -129,7 +132,11 @@ impl Shelf {
                 text.push(b'\n');
                 let mut file = match open.take() {
                     Some((last, file)) if last == name => file,
-                    _ => OpenOptions::new().create(true).append(true).open(path_of(folder, &name)?)?,
+                    _ => OpenOptions::new()
+                        .create(true)
+                        .append(true)
+                        .mode(0o600)
+                        .open(path_of(folder, &name)?)?,
                 };
                 file.write_all(&text)?;
                 *open = Some((name, file));

@@ -21,6 +21,8 @@
 //! {"fail": TYPE}               fails the execution
 //! {"throw": TYPE}              reports an error of the invocation
 //! {"answer": VALUE}            answers this instead of an envelope
+//! {"attempt": FOLDER}          adds the request id to FOLDER/attempts; takes time while FOLDER/slow is there, and
+//!                              reports an error while FOLDER/broken is
 //! {"exit": CODE}               ends the process, without an answer
 //! ```
 

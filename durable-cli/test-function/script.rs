@@ -1,6 +1,6 @@
 //! Runs a script: replays what the envelope records, checkpoints what it does not.
 
-use std::{env, fs, path::Path, process, thread, time::Duration};
+use std::{env, fs, io::Write as _, path::Path, process, thread, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -123,8 +123,23 @@ fn plain(action: &Value, request: &http::Answer) -> Done {
             let error = json!({ "ErrorType": text, "ErrorMessage": "failed" });
             return Done::Ended(Answer::Value(json!({ "Status": "FAILED", "Error": error })));
         }
+        "attempt" => return attempt(Path::new(&text), request),
         "exit" => process::exit(value.as_i64().and_then(|code| i32::try_from(code).ok()).expect("a code")),
         other => panic!("no action is named {other}"),
+    }
+    Done::With(Value::Null)
+}
+
+fn attempt(folder: &Path, request: &http::Answer) -> Done {
+    let id = request.header("Lambda-Runtime-Aws-Request-Id").expect("every invocation has an id");
+    let mut attempts =
+        fs::File::options().create(true).append(true).open(folder.join("attempts")).expect("it can be written");
+    writeln!(attempts, "{id}").expect("it can be written");
+    while folder.join("slow").exists() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    if folder.join("broken").exists() {
+        return Done::Ended(Answer::Error { kind: "Broken".into(), message: "broken".into() });
     }
     Done::With(Value::Null)
 }

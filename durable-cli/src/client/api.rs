@@ -268,6 +268,9 @@ impl Api {
         struct Function {
             function_name: String,
         }
+        if self.transport.is_aws() {
+            return Err(ClientError::Usage("on AWS name a function: `durable list FUNCTION`".to_owned()));
+        }
         let answer = self.transport.send(Outgoing::new(Method::GET, [OWN, "functions"])).await?;
         Ok(answer.json::<Functions>()?.functions.into_iter().map(|function| function.function_name).collect())
     }
@@ -279,6 +282,12 @@ impl Api {
         struct Page {
             lines: Vec<LogLine>,
             has_more: bool,
+        }
+        if self.transport.is_aws() {
+            let function = durable_engine::service::function_of_reference(arn);
+            return Err(ClientError::Usage(format!(
+                "on AWS the logs are in CloudWatch: `aws logs tail /aws/lambda/{function}`"
+            )));
         }
         let mut lines = Vec::new();
         loop {

@@ -1,6 +1,8 @@
 //! Calls of the REST API, against any service that has it.
 
 mod api;
+#[cfg(feature = "aws")]
+mod aws;
 mod endpoint;
 mod transport;
 

@@ -11,8 +11,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b
 /// Why a call did not work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
-    #[error("{endpoint} can't be reached: {reason}; is `durable dev` running?")]
-    Unreachable { endpoint: String, reason: String },
+    #[error("{endpoint} can't be reached: {reason}{hint}")]
+    Unreachable { endpoint: String, reason: String, hint: &'static str },
     /// The service's own words.
     #[error("{exception}: {message}")]
     Refused { exception: String, message: String },
@@ -96,11 +96,32 @@ impl Incoming {
 pub(crate) struct Transport {
     base: Url,
     http: reqwest::Client,
+    #[cfg(feature = "aws")]
+    signer: Option<std::sync::Arc<super::aws::Signer>>,
 }
 
 impl Transport {
     pub(crate) fn new(base: Url) -> Self {
-        Self { base, http: reqwest::Client::new() }
+        Self {
+            base,
+            http: reqwest::Client::new(),
+            #[cfg(feature = "aws")]
+            signer: None,
+        }
+    }
+
+    /// Signs every request.
+    #[cfg(feature = "aws")]
+    pub(super) fn signed(base: Url, signer: super::aws::Signer) -> Self {
+        Self { base, http: reqwest::Client::new(), signer: Some(std::sync::Arc::new(signer)) }
+    }
+
+    /// True for AWS itself, which lacks what only `durable dev` has.
+    pub(crate) fn is_aws(&self) -> bool {
+        let host = self.base.host_str().unwrap_or_default();
+        [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn"]
+            .iter()
+            .any(|domain| host.ends_with(domain))
     }
 
     pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<Incoming, ClientError> {
@@ -114,8 +135,15 @@ impl Transport {
         let unreachable = |error: reqwest::Error| ClientError::Unreachable {
             endpoint: self.base.to_string(),
             reason: innermost(&error),
+            hint: if self.is_aws() { "" } else { "; is `durable dev` running?" },
         };
-        let response = request.send().await.map_err(unreachable)?;
+        #[cfg_attr(not(feature = "aws"), expect(unused_mut, reason = "only signing changes it"))]
+        let mut request = request.build().map_err(unreachable)?;
+        #[cfg(feature = "aws")]
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request).await?;
+        }
+        let response = self.http.execute(request).await.map_err(unreachable)?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = response.bytes().await.map_err(unreachable)?;
@@ -141,7 +169,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ClientError 
     }
 }
 
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -66,15 +66,15 @@ impl Callback {
         let (common, id, done) = match self.how {
             How::Succeed { id, result, common } => {
                 let result = result.as_deref().map(read_text).transpose()?.unwrap_or_default();
-                common.endpoint.connect()?.callback_succeed(&id, result.into_bytes()).await?;
+                common.endpoint.connect().await?.callback_succeed(&id, result.into_bytes()).await?;
                 (common, id, "succeeded")
             }
             How::Fail { id, error, common } => {
-                common.endpoint.connect()?.callback_fail(&id, &error.into_error()).await?;
+                common.endpoint.connect().await?.callback_fail(&id, &error.into_error()).await?;
                 (common, id, "failed")
             }
             How::Heartbeat { id, common } => {
-                common.endpoint.connect()?.callback_heartbeat(&id).await?;
+                common.endpoint.connect().await?.callback_heartbeat(&id).await?;
                 (common, id, "is alive")
             }
         };

@@ -1,8 +1,9 @@
 //! `durable dev`: the local service.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -16,7 +17,7 @@ const DEFAULT_DATA: &str = ".durable";
 /// How long running invocations get to end at a stop.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
-/// Runs the local service: the Lambda REST API on 127.0.0.1, and functions behind it.
+/// Runs the local service: the Lambda REST API on this machine, and functions behind it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Functions come from durable.toml and from --function. Stop with ctrl-c: executions go on at the next start.
@@ -31,7 +32,16 @@ pub(crate) struct Dev {
     /// The settings file [default: durable.toml, if there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The port on 127.0.0.1; 0 for a free one [default: 9014].
+    /// The address to listen on; any but a loopback one lets other machines run the functions [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS", env = "DURABLE_HOST")]
+    host: Option<IpAddr>,
+    /// A name by which the server may be called, besides localhost. Can be repeated.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allow_hosts: Vec<String>,
+    /// The region in ARNs and of functions [default: AWS_REGION, else AWS_DEFAULT_REGION, else us-east-1].
+    #[arg(long)]
+    region: Option<String>,
+    /// The port; 0 for a free one [default: 9014].
     #[arg(long, env = "DURABLE_PORT")]
     port: Option<u16>,
     /// The directory of executions and logs [default: .durable].
@@ -69,6 +79,7 @@ impl Dev {
             .with_target(false)
             .init();
 
+        raise_descriptor_limit();
         let settings = match &self.config {
             Some(path) => Settings::read(path)?,
             None => Settings::read_default()?,
@@ -76,6 +87,22 @@ impl Dev {
         let data = self.data.or(settings.data).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
         let mut server =
             DevServer::builder().port(self.port.or(settings.port).unwrap_or(DEFAULT_PORT)).data(&data);
+        if let Some(host) = self.host.or(settings.host) {
+            server = server.host(host);
+            if !host.is_loopback() {
+                tracing::warn!(
+                    %host,
+                    "anybody who reaches this address can run the functions and read what they were given: \
+                     there are no credentials to check"
+                );
+            }
+        }
+        for name in settings.allow_hosts.into_iter().chain(self.allow_hosts) {
+            server = server.allow_host(name);
+        }
+        if let Some(region) = self.region.or(settings.region).or_else(region_of_environment) {
+            server = server.region(region);
+        }
         for (name, config) in settings.functions {
             server = server.function(name, config);
         }
@@ -95,6 +122,25 @@ impl Dev {
         eprintln!("stopping");
         server.shutdown(STOP_LIMIT).await;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn region_of_environment() -> Option<String> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// Each process that is hosted takes a handful of file descriptors, and so does each connection: more than the usual
+/// limit of 1024 allows for, which is low for programs that can't count higher.
+fn raise_descriptor_limit() {
+    const WANTED: u64 = 8192;
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(WANTED, |most| most.min(WANTED));
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(wanted);
+        // Refused: then there is room for fewer.
+        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 

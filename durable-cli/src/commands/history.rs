@@ -36,7 +36,7 @@ pub(crate) struct History {
 
 impl History {
     pub(crate) async fn run(self) -> Result<ExitCode, CommandError> {
-        let api = self.endpoint.connect()?;
+        let api = self.endpoint.connect().await?;
         let arn = api.resolve(&self.execution).await?;
         let query = HistoryQuery {
             with_data: !self.no_data,

@@ -57,7 +57,7 @@ fn when(text: &str) -> Result<Timestamp, String> {
 
 impl List {
     pub(crate) async fn run(self) -> Result<ExitCode, CommandError> {
-        let api = self.endpoint.connect()?;
+        let api = self.endpoint.connect().await?;
         let functions = match &self.function {
             Some(function) => vec![function.clone()],
             None => api.functions().await?,

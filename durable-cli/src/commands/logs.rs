@@ -33,7 +33,7 @@ pub(crate) struct Logs {
 
 impl Logs {
     pub(crate) async fn run(self) -> Result<ExitCode, CommandError> {
-        let api = self.endpoint.connect()?;
+        let api = self.endpoint.connect().await?;
         let arn = api.resolve(&self.execution).await?;
         let mut shown = 0;
         loop {

@@ -29,7 +29,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) async fn run(self) -> Result<ExitCode, CommandError> {
-        let api = self.endpoint.connect()?;
+        let api = self.endpoint.connect().await?;
         let arn = api.resolve(&self.execution).await?;
         let execution = api.execution(&arn).await?;
         let events = api.history(&arn, HistoryQuery::default()).await?;

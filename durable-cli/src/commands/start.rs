@@ -71,7 +71,7 @@ impl Start {
                 "the input is not JSON: {error}; quote texts, as '\"text\"'"
             )));
         }
-        let api = self.endpoint.connect()?;
+        let api = self.endpoint.connect().await?;
         let request = StartRequest {
             function: &self.function,
             qualifier: &self.qualifier,

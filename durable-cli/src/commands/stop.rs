@@ -54,7 +54,7 @@ impl ErrorArguments {
 
 impl Stop {
     pub(crate) async fn run(self) -> Result<ExitCode, CommandError> {
-        let api = self.endpoint.connect()?;
+        let api = self.endpoint.connect().await?;
         let arn = api.resolve(&self.execution).await?;
         let ended_at = api.stop(&arn, &self.error.into_error()).await?;
         if self.json {

@@ -18,9 +18,16 @@ const DEFAULT_CONCURRENCY: usize = 10;
 /// Megabytes that a function is told it has by default: Lambda's default.
 const DEFAULT_MEMORY: u32 = 128;
 
+/// How long processes are kept by default; Lambda keeps them about as long.
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+/// Lambda tries an event three times, at most and by default.
+const MOST_EVENT_RETRIES: u32 = 2;
+/// Lambda waits a minute before the second attempt.
+const DEFAULT_EVENT_RETRY_DELAY: Duration = Duration::from_secs(60);
+
 /// How a function is hosted: by a process that speaks the Lambda Runtime API (`command`), or by an HTTP endpoint
 /// that speaks Invoke (`url`).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct FunctionConfig {
@@ -51,6 +58,15 @@ pub struct FunctionConfig {
     /// Invocations at the same time; further ones wait. Default: 10.
     #[serde(default = "default_concurrency")]
     pub concurrency: usize,
+    /// How long a process without an invocation is kept. Default: 10 minutes.
+    #[serde(default = "default_idle_timeout", deserialize_with = "duration")]
+    pub idle_timeout: Duration,
+    /// How often a plain function is called again for an event that it failed: 0 to 2, as on Lambda. Default: 2.
+    #[serde(default = "default_event_retries")]
+    pub event_retries: u32,
+    /// How long to wait before the first of these; before the second it is twice as long. Default: 1 minute.
+    #[serde(default = "default_event_retry_delay", deserialize_with = "duration")]
+    pub event_retry_delay: Duration,
     /// Environment variables besides Lambda's own, over which they take precedence.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -60,6 +76,17 @@ pub struct FunctionConfig {
     /// With `--watch`: files and directories whose changes count. Default: the program itself.
     #[serde(default)]
     pub watch: Vec<PathBuf>,
+}
+
+/// Without the values of environment variables, which are where secrets are.
+impl std::fmt::Debug for FunctionConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FunctionConfig")
+            .field("command", &self.command)
+            .field("url", &self.url)
+            .field("environment", &self.environment.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where invocations go.
@@ -101,6 +128,9 @@ impl FunctionConfig {
             execution_timeout: None,
             memory: DEFAULT_MEMORY,
             concurrency: DEFAULT_CONCURRENCY,
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
+            event_retries: MOST_EVENT_RETRIES,
+            event_retry_delay: DEFAULT_EVENT_RETRY_DELAY,
             environment: BTreeMap::new(),
             build: None,
             watch: Vec::new(),
@@ -126,6 +156,9 @@ impl FunctionConfig {
         }
         if self.timeout.is_zero() {
             return refused("`timeout` is zero; write a duration such as \"30s\"".into());
+        }
+        if self.event_retries > MOST_EVENT_RETRIES {
+            return refused("`event_retries` is 0, 1 or 2".into());
         }
         if self.concurrency == 0 {
             return refused("`concurrency` is zero, so it would never run; write at least 1".into());
@@ -169,6 +202,18 @@ const fn default_memory() -> u32 {
 
 const fn default_concurrency() -> usize {
     DEFAULT_CONCURRENCY
+}
+
+const fn default_idle_timeout() -> Duration {
+    DEFAULT_IDLE_TIMEOUT
+}
+
+const fn default_event_retries() -> u32 {
+    MOST_EVENT_RETRIES
+}
+
+const fn default_event_retry_delay() -> Duration {
+    DEFAULT_EVENT_RETRY_DELAY
 }
 
 fn text_or_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

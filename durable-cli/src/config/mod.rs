@@ -23,6 +23,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, ErrorKind},
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -36,6 +37,13 @@ pub(crate) use function::Target;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Settings {
+    /// The address to listen on.
+    pub host: Option<IpAddr>,
+    /// Names by which the server may be called, besides `localhost`.
+    #[serde(default)]
+    pub allow_hosts: Vec<String>,
+    /// The region in ARNs, and of the functions.
+    pub region: Option<String>,
     /// The port to listen on.
     pub port: Option<u16>,
     /// The directory of executions and logs.

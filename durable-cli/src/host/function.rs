@@ -29,6 +29,7 @@ use super::{
 use crate::{
     config::{ConfigError, FunctionConfig, Target},
     logs::LogStore,
+    server::EventRetry,
 };
 
 /// A function that runs in processes of its own or behind an endpoint. A clone is another handle.
@@ -39,6 +40,7 @@ struct Inner {
     name: String,
     durable: bool,
     execution_timeout: Option<Duration>,
+    event_retry: EventRetry,
     host: Host,
     build: Option<String>,
     watched: Vec<PathBuf>,
@@ -53,17 +55,26 @@ enum Host {
 /// A call of a function that is not durable.
 #[derive(Debug)]
 pub(crate) struct PlainCall {
+    /// The same one for every attempt of an event.
+    pub(crate) request_id: Uuid,
     pub(crate) payload: Bytes,
     pub(crate) client_context: Option<String>,
     pub(crate) tenant: Option<String>,
+}
+
+/// What the server is to its functions.
+pub(crate) struct Surroundings {
+    /// Where the REST API is.
+    pub(crate) endpoint: SocketAddr,
+    pub(crate) region: String,
+    pub(crate) logs: LogStore,
 }
 
 impl HostedFunction {
     pub(crate) fn new(
         name: &str,
         config: &FunctionConfig,
-        endpoint: SocketAddr,
-        logs: LogStore,
+        surroundings: Surroundings,
     ) -> Result<Self, ConfigError> {
         let mut watched = config.watch.clone();
         let host = match config.target(name)? {
@@ -82,16 +93,22 @@ impl HostedFunction {
                     handler: config.handler.clone().unwrap_or_else(|| name.to_owned()),
                     memory: config.memory,
                     timeout: config.timeout,
+                    idle_timeout: config.idle_timeout,
                     environment: config.environment.clone(),
-                    endpoint,
+                    endpoint: surroundings.endpoint,
+                    region: surroundings.region,
                 };
-                Host::Processes(Arc::new(Pool::new(settings, config.concurrency, logs)))
+                Host::Processes(Pool::new(settings, config.concurrency, surroundings.logs))
             }
         };
         Ok(Self(Arc::new(Inner {
             name: name.to_owned(),
             durable: config.durable,
             execution_timeout: config.execution_timeout,
+            event_retry: EventRetry {
+                retries: config.event_retries,
+                first_delay: config.event_retry_delay,
+            },
             host,
             build: config.build.clone(),
             watched,
@@ -109,6 +126,11 @@ impl HostedFunction {
 
     pub(crate) fn execution_timeout(&self) -> Option<Duration> {
         self.0.execution_timeout
+    }
+
+    /// How often a plain function is called again for an event that it failed.
+    pub(crate) fn event_retry(&self) -> EventRetry {
+        self.0.event_retry
     }
 
     pub(crate) fn host(&self) -> String {
@@ -141,8 +163,8 @@ impl HostedFunction {
 
     /// Calls a plain function once, without an execution.
     pub(crate) async fn call_plain(&self, call: PlainCall) -> Reply {
-        let PlainCall { payload, client_context, tenant } = call;
-        self.call(Call { request_id: Uuid::new_v4(), payload, execution: None, client_context, tenant }).await
+        let PlainCall { request_id, payload, client_context, tenant } = call;
+        self.call(Call { request_id, payload, execution: None, client_context, tenant }).await
     }
 
     /// Rebuilds and restarts the function when its files change, from now on.
@@ -170,13 +192,13 @@ impl HostedFunction {
 
     async fn invoke_durable(
         &self,
-        request_id: Uuid,
+        invocation: Invocation,
         input: InvocationInput,
     ) -> Result<InvocationOutput, ErrorObject> {
         let payload = serde_json::to_vec(&input).map_err(|error| {
             ErrorObject::new("ServiceException", format!("the envelope can't be written: {error}"))
         })?;
-        let answer = self.call(call_of(request_id, &input, payload.into())).await?;
+        let answer = self.call(call_of(invocation, &input, payload.into())).await?;
         read_output(&answer).map_err(|invalid| match &self.0.host {
             // The emulator in a container reports errors of its function as if they were answers.
             Host::Endpoint(_) if is_error_report(&answer) => failure::reported(&answer, None),
@@ -184,13 +206,13 @@ impl HostedFunction {
         })
     }
 
-    async fn invoke_plain(&self, request_id: Uuid, input: InvocationInput) -> InvocationOutput {
+    async fn invoke_plain(&self, invocation: Invocation, input: InvocationInput) -> InvocationOutput {
         let execution = input.initial_execution_state.operations.first();
         let details = execution.and_then(|operation| operation.execution_details.as_ref());
         let payload = details.and_then(|details| details.input_payload.as_deref()).unwrap_or("{}");
         let payload = Bytes::copy_from_slice(payload.as_bytes());
         let failed = |error| InvocationOutput::Failed { error: Some(error) };
-        match self.call(call_of(request_id, &input, payload)).await {
+        match self.call(call_of(invocation, &input, payload)).await {
             Ok(answer) if answer.len() > limits::INVOCATION_RESULT => failed(ErrorObject::new(
                 "Function.ResponseSizeTooLarge",
                 format!("Response payload size exceeded {} bytes.", limits::INVOCATION_RESULT),
@@ -215,22 +237,32 @@ impl Workflow for HostedFunction {
         environment: Environment,
     ) -> BoxFuture<'static, Result<InvocationOutput, InvocationError>> {
         let function = self.clone();
-        // The engine's id of the invocation, so that the function logs what the history shows.
         let request_id = environment.request_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
-        let request_id = request_id.unwrap_or_else(Uuid::new_v4);
+        let invocation = Invocation {
+            request_id: request_id.unwrap_or_else(Uuid::new_v4),
+            tenant: environment.tenant_id.as_deref().map(Into::into),
+        };
         Box::pin(async move {
             if function.is_durable() {
-                function.invoke_durable(request_id, input).await.map_err(InvocationError::from)
+                function.invoke_durable(invocation, input).await.map_err(InvocationError::from)
             } else {
-                Ok(function.invoke_plain(request_id, input).await)
+                Ok(function.invoke_plain(invocation, input).await)
             }
         })
     }
 }
 
-fn call_of(request_id: Uuid, input: &InvocationInput, payload: Bytes) -> Call {
+/// What the engine says of an invocation besides its input.
+struct Invocation {
+    /// The engine's own, so that the function logs what the history shows.
+    request_id: Uuid,
+    tenant: Option<String>,
+}
+
+fn call_of(invocation: Invocation, input: &InvocationInput, payload: Bytes) -> Call {
     let execution = ExecutionArn::parse(&input.durable_execution_arn).map(|arn| arn.id.to_owned());
-    Call { request_id, payload, execution, client_context: None, tenant: None }
+    let Invocation { request_id, tenant } = invocation;
+    Call { request_id, payload, execution, client_context: None, tenant }
 }
 
 fn is_error_report(answer: &[u8]) -> bool {

@@ -8,15 +8,14 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Bytes, serve::ListenerExt as _};
-use durable_engine::service::RUNTIME_EXIT_ERROR;
+use axum::body::Bytes;
+use durable_engine::service::{RUNTIME_EXIT_ERROR, function_arn};
 use durable_runtime::protocol::ErrorObject;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
     sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
     time::{sleep, timeout},
 };
 use uuid::Uuid;
@@ -28,7 +27,13 @@ use super::{
     runtime_api::{Assignment, Reply, RuntimeApi},
     variables::variables,
 };
-use crate::logs::LogStore;
+use crate::{
+    http::{self, Limits},
+    logs::LogStore,
+};
+
+/// One program speaks to a Runtime API, over a connection or two.
+const LIMITS: Limits = Limits { connections: 16, patience: Duration::from_secs(60) };
 
 /// The least time that a process gets to ask for its first invocation.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -93,20 +98,23 @@ impl Instance {
         tracing::debug!(function = settings.name, pid = child.id(), "cold start");
 
         let (assignments, receiver) = mpsc::channel(1);
-        let api = RuntimeApi::new(settings.name.clone(), settings.timeout, Arc::clone(&output), receiver);
-        let router = api.router();
-        let serving = tokio::spawn(async move {
-            let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-            // Never ends by itself.
-            let _ = axum::serve(listener, router).await;
-        });
+        let function_arn = function_arn(&settings.region, &settings.name);
+        let api = RuntimeApi::new(function_arn, settings.timeout, Arc::clone(&output), receiver);
+        let answering = Arc::clone(&api);
+        let serving = tokio::spawn(http::serve(listener, LIMITS, move |request| {
+            let api = Arc::clone(&answering);
+            async move { api.answer(request).await }
+        }));
         let (stop, stopping) = watch::channel(Stop::No);
         let (exit, exited) = watch::channel(None);
         tokio::spawn(async move {
-            let status = supervise(child, stopping, &serving).await;
+            let status = supervise(child, stopping).await;
             // Nobody waits for its end: fine.
             let _ = exit.send(Some(status));
             drop(alive);
+            // Its last words may still be on their way.
+            sleep(LAST_WORDS).await;
+            serving.abort();
         });
         Ok(Self { generation, timeout: settings.timeout, assignments, api, output, stop, exited })
     }
@@ -198,7 +206,7 @@ impl Instance {
 }
 
 /// Waits for the end of a process, or brings it about.
-async fn supervise(mut child: Child, mut stopping: watch::Receiver<Stop>, serving: &JoinHandle<()>) -> Exit {
+async fn supervise(mut child: Child, mut stopping: watch::Receiver<Stop>) -> Exit {
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let signal = |signal| {
         if let Some(group) = group {
@@ -229,6 +237,5 @@ async fn supervise(mut child: Child, mut stopping: watch::Receiver<Stop>, servin
         Some(ended) => ended,
         None => child.wait().await,
     };
-    serving.abort();
     ended.ok()
 }

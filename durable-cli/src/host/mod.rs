@@ -30,7 +30,7 @@ use axum::body::Bytes;
 use durable_runtime::workflow::SharedWorkflow;
 use uuid::Uuid;
 
-pub(crate) use function::{HostedFunction, PlainCall};
+pub(crate) use function::{HostedFunction, PlainCall, Surroundings};
 
 /// One invocation, however it is hosted.
 #[derive(Clone, Debug)]
@@ -39,13 +39,9 @@ pub(crate) struct Call {
     pub(crate) payload: Bytes,
     /// The execution whose log gets what is written meanwhile.
     pub(crate) execution: Option<String>,
+    /// JSON on one line.
     pub(crate) client_context: Option<String>,
     pub(crate) tenant: Option<String>,
-}
-
-/// The ARN that a local function is invoked by.
-pub(crate) fn function_arn(name: &str) -> String {
-    format!("arn:aws:lambda:local:000000000000:function:{name}:$LATEST")
 }
 
 /// A function of the server's table.

@@ -5,10 +5,10 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use durable_runtime::protocol::ErrorObject;
@@ -24,8 +24,10 @@ use crate::logs::LogStore;
 /// How long [`Pool::stop`] waits for processes that were killed.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
+/// How often idle processes are looked at, at least.
+const IDLE_CHECK: Duration = Duration::from_secs(30);
+
 /// How the processes of a function are run.
-#[derive(Clone, Debug)]
 pub(super) struct ProcessSettings {
     pub(super) name: String,
     pub(super) program: PathBuf,
@@ -34,9 +36,12 @@ pub(super) struct ProcessSettings {
     pub(super) handler: String,
     pub(super) memory: u32,
     pub(super) timeout: Duration,
+    /// How long a process without an invocation is kept.
+    pub(super) idle_timeout: Duration,
     pub(super) environment: BTreeMap<String, String>,
     /// Where our REST API is.
     pub(super) endpoint: SocketAddr,
+    pub(super) region: String,
 }
 
 pub(super) struct Pool {
@@ -44,7 +49,7 @@ pub(super) struct Pool {
     logs: LogStore,
     slots: Semaphore,
     /// The process used last is used first, so that the others grow old.
-    idle: Mutex<Vec<Instance>>,
+    idle: Mutex<Vec<Idle>>,
     /// Processes of an earlier generation serve no further invocation.
     generation: AtomicU64,
     /// Every living process holds a clone; `None` once the pool has stopped.
@@ -53,10 +58,16 @@ pub(super) struct Pool {
     all_ended: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
 
+struct Idle {
+    instance: Instance,
+    since: Instant,
+}
+
 impl Pool {
-    pub(super) fn new(settings: ProcessSettings, concurrency: usize, logs: LogStore) -> Self {
+    pub(super) fn new(settings: ProcessSettings, concurrency: usize, logs: LogStore) -> Arc<Self> {
         let (alive, all_ended) = mpsc::channel(1);
-        Self {
+        let idle_timeout = settings.idle_timeout;
+        let pool = Arc::new(Self {
             settings,
             logs,
             slots: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
@@ -64,7 +75,9 @@ impl Pool {
             generation: AtomicU64::new(0),
             alive: Mutex::new(Some(alive)),
             all_ended: tokio::sync::Mutex::new(all_ended),
-        }
+        });
+        tokio::spawn(end_old(Arc::downgrade(&pool), idle_timeout));
+        pool
     }
 
     pub(super) fn has_capacity(&self) -> bool {
@@ -105,7 +118,7 @@ impl Pool {
 
     fn take_idle(&self) -> Option<Instance> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(instance) = idle.pop() {
+        while let Some(Idle { instance, .. }) = idle.pop() {
             if self.is_current(&instance) {
                 return Some(instance);
             }
@@ -117,8 +130,17 @@ impl Pool {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock, so that a restart sees this process either here or outdated.
         if self.is_current(&instance) {
-            idle.push(instance);
+            idle.push(Idle { instance, since: Instant::now() });
         }
+    }
+
+    /// The processes that have had no invocation for so long, or have died meanwhile.
+    fn take_old(&self) -> Vec<Instance> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = |idle: &mut Idle| {
+            idle.since.elapsed() >= self.settings.idle_timeout || !self.is_current(&idle.instance)
+        };
+        idle.extract_if(.., old).map(|idle| idle.instance).collect()
     }
 
     fn is_current(&self, instance: &Instance) -> bool {
@@ -133,8 +155,8 @@ impl Pool {
 
     async fn end_idle(&self) {
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
-        for instance in idle {
-            instance.end().await;
+        for idle in idle {
+            idle.instance.end().await;
         }
     }
 
@@ -147,6 +169,19 @@ impl Pool {
         // Nothing is ever sent: this is ready when the last sender is gone.
         if tokio::time::timeout(KILL_LIMIT, all_ended.recv()).await.is_err() {
             tracing::warn!(function = self.settings.name, "processes of the function are still running");
+        }
+    }
+}
+
+/// Ends processes that nobody needed for a while, as long as the pool exists.
+async fn end_old(pool: Weak<Pool>, idle_timeout: Duration) {
+    let interval = (idle_timeout / 2).clamp(Duration::from_millis(50), IDLE_CHECK);
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(pool) = pool.upgrade() else { return };
+        for instance in pool.take_old() {
+            instance.end().await;
+            tracing::debug!(function = pool.settings.name, "an idle process was ended");
         }
     }
 }

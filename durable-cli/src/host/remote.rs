@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use durable_runtime::protocol::ErrorObject;
 use tokio::sync::Semaphore;
 
@@ -36,7 +37,7 @@ impl Remote {
             .header("x-amz-invocation-type", "RequestResponse")
             .header("lambda-runtime-aws-request-id", request_id.to_string())
             .body(call.payload);
-        if let Some(context) = call.client_context {
+        if let Some(context) = call.client_context.map(|context| BASE64_STANDARD.encode(context)) {
             request = request.header("x-amz-client-context", context);
         }
         if let Some(tenant) = call.tenant {

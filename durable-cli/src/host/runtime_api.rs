@@ -7,11 +7,8 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, Path, State},
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
-    routing::{get, post},
+    http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header},
 };
 use durable_runtime::protocol::{ErrorObject, limits};
 use serde_json::json;
@@ -19,14 +16,19 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{
-    Call, failure, function_arn,
+    Call, failure,
     output::{Output, Owner},
 };
+use crate::http::{BodyError, Guard, read_body};
 
+/// The version in all paths.
+const VERSION: &str = "2018-06-01";
 /// Bytes of a function's answer.
 const MAX_RESPONSE: usize = limits::EXECUTION_PAYLOAD;
-/// Bytes that are read at all, to refuse larger ones in words.
-const MAX_BODY: usize = 2 * MAX_RESPONSE;
+/// Bytes of the report of an error.
+const MAX_ERROR: usize = limits::OPERATION_PAYLOAD;
+/// How long an answer may take on its way.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An invocation on its way to the process.
 pub(super) struct Assignment {
@@ -40,7 +42,7 @@ pub(super) struct Assignment {
 pub(super) type Reply = Result<Bytes, ErrorObject>;
 
 pub(super) struct RuntimeApi {
-    function: String,
+    function_arn: String,
     timeout: Duration,
     output: Arc<Output>,
     assignments: tokio::sync::Mutex<mpsc::Receiver<Assignment>>,
@@ -56,13 +58,13 @@ struct Current {
 
 impl RuntimeApi {
     pub(super) fn new(
-        function: String,
+        function_arn: String,
         timeout: Duration,
         output: Arc<Output>,
         assignments: mpsc::Receiver<Assignment>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            function,
+            function_arn,
             timeout,
             output,
             assignments: tokio::sync::Mutex::new(assignments),
@@ -71,14 +73,40 @@ impl RuntimeApi {
         })
     }
 
-    pub(super) fn router(self: &Arc<Self>) -> Router {
-        Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{request_id}/response", post(respond))
-            .route("/2018-06-01/runtime/invocation/{request_id}/error", post(report_error))
-            .route("/2018-06-01/runtime/init/error", post(report_init_error))
-            .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state(Arc::clone(self))
+    /// Answers a request; never fails.
+    pub(super) async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        // A page that guessed the port must not take an invocation away.
+        if let Err(reason) = Guard::default().check(&request) {
+            return refusal(StatusCode::FORBIDDEN, "AccessDenied", &reason);
+        }
+        let (parts, body) = request.into_parts();
+        let (get, post) = (parts.method == Method::GET, parts.method == Method::POST);
+        let segments: Vec<&str> = parts.uri.path().split('/').collect();
+        match segments.as_slice() {
+            ["", VERSION, "runtime", "invocation", "next"] if get => self.next().await,
+            ["", VERSION, "runtime", "invocation", request_id, "response"] if post => {
+                self.respond(request_id, body).await
+            }
+            ["", VERSION, "runtime", "invocation", request_id, "error"] if post => {
+                match read_body(body, MAX_ERROR, PATIENCE).await {
+                    Ok(body) => {
+                        self.complete(request_id, Err(failure::reported(&body, error_type(&parts.headers))))
+                    }
+                    Err(error) => unreadable(&error, MAX_ERROR),
+                }
+            }
+            ["", VERSION, "runtime", "init", "error"] if post => {
+                match read_body(body, MAX_ERROR, PATIENCE).await {
+                    Ok(body) => self.init_failed(failure::reported(&body, error_type(&parts.headers))),
+                    Err(error) => unreadable(&error, MAX_ERROR),
+                }
+            }
+            _ => refusal(
+                StatusCode::NOT_FOUND,
+                "UnknownOperation",
+                "this is none of the Runtime API's operations; they begin with /2018-06-01/runtime/",
+            ),
+        }
     }
 
     /// Why the runtime could not start its function, if it said so.
@@ -101,24 +129,48 @@ impl RuntimeApi {
             ),
         }
     }
-}
 
-async fn next(State(api): State<Arc<RuntimeApi>>) -> Response<Body> {
-    let mut assignments = api.assignments.lock().await;
-    loop {
-        let Some(assignment) = assignments.recv().await else {
-            return refusal(StatusCode::GONE, "Shutdown", "this process gets no further invocations");
-        };
-        let Assignment { call, taken, reply } = assignment;
-        if taken.send(()).is_err() {
-            // Given up while it waited.
-            continue;
+    async fn next(&self) -> Response<Body> {
+        let mut assignments = self.assignments.lock().await;
+        loop {
+            let Some(assignment) = assignments.recv().await else {
+                return refusal(StatusCode::GONE, "Shutdown", "this process gets no further invocations");
+            };
+            let Assignment { call, taken, reply } = assignment;
+            if taken.send(()).is_err() {
+                // Given up while it waited.
+                continue;
+            }
+            let request_id = call.request_id.to_string();
+            let owner = Owner { execution: call.execution.clone(), request_id: request_id.clone() };
+            self.output.hand_to(owner).await;
+            *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Current { request_id, reply });
+            return invocation(self, call);
         }
-        let request_id = call.request_id.to_string();
-        let owner = Owner { execution: call.execution.clone(), request_id: request_id.clone() };
-        api.output.hand_to(owner).await;
-        *api.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Current { request_id, reply });
-        return invocation(&api, call);
+    }
+
+    async fn respond(&self, request_id: &str, body: Body) -> Response<Body> {
+        match read_body(body, MAX_RESPONSE, PATIENCE).await {
+            Ok(body) => self.complete(request_id, Ok(body)),
+            Err(BodyError::TooLarge) => {
+                let message =
+                    format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
+                let error = ErrorObject::new("Function.ResponseSizeTooLarge", message.clone());
+                let completed = self.complete(request_id, Err(error));
+                if completed.status().is_success() {
+                    refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+                } else {
+                    completed
+                }
+            }
+            Err(error) => unreadable(&error, MAX_RESPONSE),
+        }
+    }
+
+    fn init_failed(&self, error: ErrorObject) -> Response<Body> {
+        *self.init_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        accepted()
     }
 }
 
@@ -135,14 +187,15 @@ fn invocation(api: &RuntimeApi, call: Call) -> Response<Body> {
     let mut response = Response::new(Body::from(call.payload));
     let headers = response.headers_mut();
     let mut insert = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
+        // Bytes: JSON in a header may have other characters than ASCII's.
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             headers.insert(name, value);
         }
     };
     insert("content-type", "application/json");
     insert("lambda-runtime-aws-request-id", &call.request_id.to_string());
     insert("lambda-runtime-deadline-ms", &deadline);
-    insert("lambda-runtime-invoked-function-arn", &function_arn(&api.function));
+    insert("lambda-runtime-invoked-function-arn", &api.function_arn);
     insert("lambda-runtime-trace-id", &trace);
     if let Some(context) = &call.client_context {
         insert("lambda-runtime-client-context", context);
@@ -153,42 +206,18 @@ fn invocation(api: &RuntimeApi, call: Call) -> Response<Body> {
     response
 }
 
-async fn respond(
-    State(api): State<Arc<RuntimeApi>>,
-    Path(request_id): Path<String>,
-    body: Bytes,
-) -> Response<Body> {
-    if body.len() > MAX_RESPONSE {
-        let message =
-            format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
-        let error = ErrorObject::new("Function.ResponseSizeTooLarge", message.clone());
-        let completed = api.complete(&request_id, Err(error));
-        return if completed.status().is_success() {
-            refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
-        } else {
-            completed
-        };
+fn unreadable(error: &BodyError, limit: usize) -> Response<Body> {
+    match error {
+        BodyError::TooLarge => refusal(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            &format!("the body has more than {limit} bytes"),
+        ),
+        BodyError::TooSlow => {
+            refusal(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "the body did not come in time")
+        }
+        BodyError::Broken => refusal(StatusCode::BAD_REQUEST, "InvalidRequest", "the body ended before its end"),
     }
-    api.complete(&request_id, Ok(body))
-}
-
-async fn report_error(
-    State(api): State<Arc<RuntimeApi>>,
-    Path(request_id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
-    api.complete(&request_id, Err(failure::reported(&body, error_type(&headers))))
-}
-
-async fn report_init_error(
-    State(api): State<Arc<RuntimeApi>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
-    let error = failure::reported(&body, error_type(&headers));
-    *api.init_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-    accepted()
 }
 
 fn error_type(headers: &HeaderMap) -> Option<&str> {

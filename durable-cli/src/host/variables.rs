@@ -4,9 +4,6 @@ use std::net::SocketAddr;
 
 use super::pool::ProcessSettings;
 
-/// Regions and credentials that clients need to sign requests; nobody checks the signatures here.
-const REGION: &str = "us-east-1";
-
 /// Whether our own environment has credentials to work with; these are then left alone, for functions that call
 /// other services of AWS.
 fn has_credentials() -> bool {
@@ -33,11 +30,9 @@ pub(super) fn variables(settings: &ProcessSettings, runtime_api: SocketAddr) -> 
         ("_HANDLER", settings.handler.clone()),
         ("TZ", ":UTC".to_owned()),
     ];
-    let region = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let region =
-        region("AWS_REGION").or_else(|| region("AWS_DEFAULT_REGION")).unwrap_or_else(|| REGION.to_owned());
-    variables.push(("AWS_REGION", region.clone()));
-    variables.push(("AWS_DEFAULT_REGION", region));
+    variables.push(("AWS_REGION", settings.region.clone()));
+    variables.push(("AWS_DEFAULT_REGION", settings.region.clone()));
+    // Clients sign with something; nobody checks the signatures here.
     if !has_credentials() {
         variables.push(("AWS_ACCESS_KEY_ID", "local".to_owned()));
         variables.push(("AWS_SECRET_ACCESS_KEY", "local".to_owned()));

@@ -3,20 +3,25 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use durable_engine::{Engine, OpenError, PageLimit};
 use durable_runtime::{Root, workflow, workflow::SharedWorkflow};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::{DevServer, Service};
+use super::{DevServer, Service, data, events::Events};
 use crate::{
     config::{ConfigError, FunctionConfig},
-    host::{Function, FunctionTable, HostedFunction},
+    host::{Function, FunctionTable, HostedFunction, Surroundings},
+    http::{Guard, Limits},
     logs::{Echo, LogStore},
 };
+
+/// The region in ARNs and of functions when nothing else is said.
+const DEFAULT_REGION: &str = "us-east-1";
 
 /// What an invocation's envelope and each further page of the state hold at most: what the service itself fits
 /// into one, so that functions meet pages here too.
@@ -24,9 +29,12 @@ const STATE_PAGE: PageLimit = PageLimit { operations: 1000, bytes: 5 * 1024 * 10
 
 /// A dev server's settings.
 #[must_use = "a server exists once it is started"]
-#[derive(Default)]
 pub struct ServerBuilder {
+    host: IpAddr,
     port: u16,
+    names: Vec<String>,
+    region: String,
+    patience: Option<Duration>,
     data: Option<PathBuf>,
     workflows: Vec<SharedWorkflow>,
     functions: BTreeMap<String, FunctionConfig>,
@@ -48,10 +56,10 @@ impl std::fmt::Debug for ServerBuilder {
 #[non_exhaustive]
 pub enum StartError {
     /// The port can't be had.
-    #[error("can't listen on 127.0.0.1:{port}: {source}; choose another port with --port")]
+    #[error("can't listen on {address}: {source}; choose another port with --port")]
     Listen {
-        /// The port.
-        port: u16,
+        /// The address and the port.
+        address: SocketAddr,
         /// Why.
         source: io::Error,
     },
@@ -62,6 +70,12 @@ pub enum StartError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The region is none.
+    #[error("'{region}' is no region: a region is 1 to 32 characters of [a-z0-9-], such as eu-west-1")]
+    Region {
+        /// The region.
+        region: String,
     },
     /// The database in it can't be opened.
     #[error(transparent)]
@@ -81,10 +95,50 @@ pub enum StartError {
 
 impl ServerBuilder {
     pub(super) fn new() -> Self {
-        Self::default()
+        Self {
+            host: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            names: Vec::new(),
+            region: DEFAULT_REGION.to_owned(),
+            patience: None,
+            data: None,
+            workflows: Vec::new(),
+            functions: BTreeMap::new(),
+            echo: Echo::default(),
+            watch: false,
+        }
     }
 
-    /// Listens on this port of 127.0.0.1. Default: a free one.
+    /// Listens on this address. Default: 127.0.0.1, for programs on this machine only.
+    ///
+    /// Anybody who reaches another address may run the functions and read everything that they were given: there are
+    /// no credentials to check.
+    pub fn host(mut self, address: impl Into<IpAddr>) -> Self {
+        self.host = address.into();
+        self
+    }
+
+    /// Also answers requests that call the server by this name, such as its name in a network of containers. Default:
+    /// only `localhost` and addresses, so that no web page can give its own name our address.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.names.push(name.into());
+        self
+    }
+
+    /// The region in ARNs, and of the functions. Executions that exist keep their ARNs. Default: `us-east-1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// How long a client may take to send a request's head, then its body, and to take an answer; and how long a
+    /// connection may be idle. Default: one minute.
+    pub const fn patience(mut self, limit: Duration) -> Self {
+        self.patience = Some(limit);
+        self
+    }
+
+    /// Listens on this port. Default: a free one.
     pub const fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
@@ -132,21 +186,48 @@ impl ServerBuilder {
     ///
     /// See [`StartError`]. Nothing runs.
     pub async fn start(self) -> Result<DevServer, StartError> {
-        let listen = |source| StartError::Listen { port: self.port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        if !is_region(&self.region) {
+            return Err(StartError::Region { region: self.region });
+        }
+        let wanted = SocketAddr::new(self.host, self.port);
+        let listen = |source| StartError::Listen { address: wanted, source };
+        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+        let address = from_here(listener.local_addr().map_err(listen)?);
+        if let Some(directory) = &self.data {
+            data::prepare(directory)
+                .map_err(|source| StartError::Data { path: directory.clone(), source })?;
+        }
+        let mut limits = Limits::of_system();
+        limits.patience = self.patience.unwrap_or(limits.patience);
         let logs = self.logs()?;
+        let events = Events::open(self.data.as_deref())
+            .map_err(|source| StartError::Data { path: self.data.clone().unwrap_or_default(), source })?;
         let functions = self.table(address, &logs)?;
         // The functions' processes start with the engine; what they ask of the API waits in the listener's queue.
-        let mut engine = Engine::builder().state_page(STATE_PAGE);
+        let mut engine = Engine::builder().state_page(STATE_PAGE).region(self.region.as_str());
         if let Some(data) = &self.data {
             engine = engine.sqlite(data.join("executions.db"));
         }
         for workflow in functions.workflows().into_iter().chain(self.workflows) {
             engine = engine.workflow(workflow);
         }
-        let service = Service { engine: engine.open()?, functions, logs };
-        Ok(DevServer::serve(listener, address, service))
+        let engine = engine.open()?;
+        // After the database is ours: an event belongs to one server.
+        events.resume(|name| match functions.get(name) {
+            Some(Function::Hosted(function)) => Some(function.clone()),
+            _ => None,
+        });
+        let service = Service {
+            engine,
+            functions,
+            events,
+            logs,
+            region: self.region,
+            guard: Guard::new(self.host, &self.names),
+            patience: limits.patience,
+            waiting: Semaphore::new(limits.connections / 2),
+        };
+        Ok(DevServer::serve(listener, address, limits, service))
     }
 
     fn logs(&self) -> Result<LogStore, StartError> {
@@ -161,7 +242,9 @@ impl ServerBuilder {
             table.insert(workflow.name().to_owned(), Function::InProcess);
         }
         for (name, config) in &self.functions {
-            let function = HostedFunction::new(name, config, address, logs.clone())?;
+            let surroundings =
+                Surroundings { endpoint: address, region: self.region.clone(), logs: logs.clone() };
+            let function = HostedFunction::new(name, config, surroundings)?;
             if self.watch {
                 function
                     .watch()
@@ -171,4 +254,19 @@ impl ServerBuilder {
         }
         Ok(table)
     }
+}
+
+fn is_region(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// How an address to listen on is reached from this machine.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        host => host,
+    };
+    SocketAddr::new(host, address.port())
 }

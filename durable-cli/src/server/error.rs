@@ -22,9 +22,10 @@ pub(crate) enum Exception {
     AlreadyStarted,
     RequestTooLarge,
     InvalidRequestContent,
-    /// Not part of the model: what AWS answers to a request that is none of its operations.
+    /// Not part of the model, like those that follow: what AWS answers to a request that is none of its operations.
     UnknownOperation,
     AccessDenied,
+    RequestTimeout,
 }
 
 impl Exception {
@@ -47,6 +48,7 @@ impl Exception {
             }
             Self::UnknownOperation => ("UnknownOperationException", StatusCode::NOT_FOUND, "Message"),
             Self::AccessDenied => ("AccessDeniedException", StatusCode::FORBIDDEN, "Message"),
+            Self::RequestTimeout => ("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT, "message"),
         }
     }
 }
@@ -65,6 +67,19 @@ impl ApiError {
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(Exception::InvalidParameterValue, message)
+    }
+
+    /// The exception's name, without the message: that repeats what was sent, which is not for logs.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.exception.wire().0
+    }
+
+    /// The same refusal, with other words at the beginning of its message where it begins with `old`.
+    pub(super) fn reworded(mut self, old: &str, new: &str) -> Self {
+        if let Some(rest) = self.message.strip_prefix(old) {
+            self.message = format!("{new}{rest}");
+        }
+        self
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {

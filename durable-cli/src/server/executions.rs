@@ -3,7 +3,7 @@
 use axum::{body::Body, http::Response};
 use durable_engine::{
     ExecutionStatus, HistoryPage, ListFilter,
-    service::{ExecutionArn, function_of_reference},
+    service::{ExecutionArn, function_arn, function_of_reference},
 };
 use durable_runtime::{
     protocol::{ErrorObject, ExecutionState, OperationUpdate},
@@ -170,6 +170,10 @@ fn with_marker(name: &str, items: Value, next: Option<String>) -> Value {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // `serde` also reads an object from the list of its members, which no client means.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::invalid("the body can't be read: it is a list, not an object"));
+    }
     serde_json::from_slice(body)
         .map_err(|error| ApiError::invalid(format!("the body can't be read: {error}")))
 }
@@ -203,9 +207,10 @@ fn cut_fractions(value: &mut Value) {
 impl Service {
     pub(super) fn unknown_function(&self, function: &str) -> ApiError {
         let known = self.functions.names().join(", ");
-        let message = format!(
-            "Function not found: arn:aws:lambda:local:000000000000:function:{function}; this server has: {known}"
-        );
+        let arn = function_arn(&self.region, function);
+        // As AWS says it: without the version.
+        let arn = arn.strip_suffix(":$LATEST").unwrap_or(&arn);
+        let message = format!("Function not found: {arn}; this server has: {known}");
         ApiError::new(Exception::ResourceNotFound, message)
     }
 }

@@ -8,6 +8,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use durable_engine::{ExecutionStatus, ExecutionSummary, StartOptions, service::function_of_reference};
 use durable_runtime::protocol::{ErrorObject, Payload};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     Service,
@@ -72,9 +73,14 @@ impl Service {
         let input = String::from_utf8(payload.into())
             .map_err(|error| ApiError::new(Exception::InvalidRequestContent, error.to_string()))?;
         let options = StartOptions {
-            name: request.header("X-Amz-Durable-Execution-Name").map(Into::into),
-            tenant: request.header("X-Amz-Tenant-Id").map(Into::into),
+            name: request.header("X-Amz-Durable-Execution-Name")?.map(Into::into),
+            tenant: tenant(request)?,
             timeout: function.execution_timeout(),
+        };
+        let with_log = log_type(request)?;
+        let _waiting = match invocation_type {
+            InvocationType::Event => None,
+            _ => Some(self.waiting.try_acquire().map_err(|_| too_many())?),
         };
         let started = self.engine.start_raw(name, options, Payload::from(input)).await?;
         let mut response = if invocation_type == InvocationType::Event {
@@ -82,7 +88,7 @@ impl Service {
         } else {
             let ended = self.engine.wait_for_end(&started.arn).await?;
             let mut response = ended_response(&ended);
-            if request.header("X-Amz-Log-Type") == Some("Tail") {
+            if with_log {
                 let lines = self.logs.read(&ended.id).await;
                 insert(&mut response, LOG_RESULT, &log_tail(lines.iter().map(|line| line.text.as_str())));
             }
@@ -100,31 +106,32 @@ impl Service {
         invocation_type: InvocationType,
     ) -> Result<Response<Body>, ApiError> {
         let call = PlainCall {
+            request_id: Uuid::new_v4(),
             payload,
-            client_context: request.header("X-Amz-Client-Context").map(Into::into),
-            tenant: request.header("X-Amz-Tenant-Id").map(Into::into),
+            client_context: client_context(request)?,
+            tenant: tenant(request)?,
         };
         if invocation_type == InvocationType::Event {
-            let function = function.clone();
-            tokio::spawn(async move {
-                if let Err(error) = function.call_plain(call).await {
-                    tracing::warn!(function = function.name(), %error, "an event was lost: the function failed");
-                }
-            });
+            self.events.accept(function.clone(), call).await?;
             return Ok(answer(StatusCode::ACCEPTED, Body::empty()));
         }
         if !function.has_capacity() {
-            return Err(ApiError::new(Exception::TooManyRequests, "Rate Exceeded."));
+            return Err(too_many());
         }
-        Ok(match function.call_plain(call).await {
-            Ok(body) => answer(StatusCode::OK, Body::from(body)),
-            Err(error) => failed_response(Some(&error)),
+        let _waiting = self.waiting.try_acquire().map_err(|_| too_many())?;
+        // A task of its own: the function runs to its end although nobody waits for it any more.
+        let function = function.clone();
+        let called = tokio::spawn(async move { function.call_plain(call).await }).await;
+        Ok(match called {
+            Ok(Ok(body)) => answer(StatusCode::OK, Body::from(body)),
+            Ok(Err(error)) => failed_response(Some(&error)),
+            Err(_) => return Err(ApiError::new(Exception::Service, "the server is stopping")),
         })
     }
 }
 
 fn invocation_type(request: &ApiRequest) -> Result<InvocationType, ApiError> {
-    match request.header("X-Amz-Invocation-Type") {
+    match request.header("X-Amz-Invocation-Type")? {
         None | Some("RequestResponse") => Ok(InvocationType::RequestResponse),
         Some("Event") => Ok(InvocationType::Event),
         Some("DryRun") => Ok(InvocationType::DryRun),
@@ -132,6 +139,41 @@ fn invocation_type(request: &ApiRequest) -> Result<InvocationType, ApiError> {
             "X-Amz-Invocation-Type is RequestResponse, Event or DryRun, not '{other}'"
         ))),
     }
+}
+
+fn log_type(request: &ApiRequest) -> Result<bool, ApiError> {
+    match request.header("X-Amz-Log-Type")? {
+        None | Some("None") => Ok(false),
+        Some("Tail") => Ok(true),
+        Some(other) => Err(ApiError::invalid(format!("X-Amz-Log-Type is None or Tail, not '{other}'"))),
+    }
+}
+
+fn tenant(request: &ApiRequest) -> Result<Option<String>, ApiError> {
+    let Some(tenant) = request.header("X-Amz-Tenant-Id")? else { return Ok(None) };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/=+-@ ".contains(&byte);
+    if tenant.len() > 256 || !tenant.bytes().all(allowed) {
+        return Err(ApiError::invalid("X-Amz-Tenant-Id is 1 to 256 letters, digits, spaces and ._:/=+-@"));
+    }
+    Ok(Some(tenant.to_owned()))
+}
+
+/// The client context, decoded: functions get it as JSON.
+fn client_context(request: &ApiRequest) -> Result<Option<String>, ApiError> {
+    let Some(encoded) = request.header("X-Amz-Client-Context")? else { return Ok(None) };
+    let invalid = || ApiError::invalid("X-Amz-Client-Context is at most 3583 characters of a JSON object in base64");
+    let decoded = BASE64_STANDARD.decode(encoded).map_err(|_| invalid())?;
+    let context: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&decoded).map_err(|_| invalid())?;
+    if encoded.len() > 3583 {
+        return Err(invalid());
+    }
+    // On one line, so that it fits a header.
+    Ok(Some(serde_json::Value::Object(context).to_string()))
+}
+
+fn too_many() -> ApiError {
+    ApiError::new(Exception::TooManyRequests, "Rate Exceeded.")
 }
 
 /// The payload, which is JSON; `{}` when there is none, as functions expect an event.

@@ -2,44 +2,60 @@
 
 mod builder;
 mod callbacks;
+mod data;
 mod error;
+mod events;
 mod executions;
 mod invoke;
 mod own;
 mod request;
 mod route;
+mod stale_token;
 mod view;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
     body::Body,
     http::{HeaderValue, Response, header},
-    serve::ListenerExt as _,
 };
 use durable_engine::Engine;
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 
 pub use builder::{ServerBuilder, StartError};
+pub(crate) use data::create_private;
+pub(crate) use events::EventRetry;
 
-use crate::{host::FunctionTable, logs::LogStore};
+use crate::{
+    host::FunctionTable,
+    http::{self, Guard, Limits},
+    logs::LogStore,
+};
+use events::Events;
 
 /// What every request is answered from.
 pub(crate) struct Service {
     engine: Engine,
     functions: FunctionTable,
+    events: Events,
     logs: LogStore,
+    region: String,
+    guard: Guard,
+    /// How long a client may take to send a body.
+    patience: Duration,
+    /// Invokes that wait for their end. They hold connections, and without a free one the functions that they wait
+    /// for could not checkpoint.
+    waiting: Semaphore,
 }
 
-/// A running dev server: the REST API of Lambda durable executions on the loopback interface.
+/// A running dev server: the REST API of Lambda durable executions on the loopback interface, unless it was told to
+/// listen elsewhere.
 ///
 /// Dropping it stops everything where it stands, as a crash would; [`DevServer::shutdown`] is the graceful way.
 pub struct DevServer {
     address: SocketAddr,
     service: Arc<Service>,
-    stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
 
@@ -55,28 +71,17 @@ impl DevServer {
         ServerBuilder::new()
     }
 
-    fn serve(listener: TcpListener, address: SocketAddr, service: Service) -> Self {
+    fn serve(listener: TcpListener, address: SocketAddr, limits: Limits, service: Service) -> Self {
         let service = Arc::new(service);
-        let (stop, stopped) = oneshot::channel();
         let answering = Arc::clone(&service);
-        let router = Router::new().fallback(move |request| {
+        let serving = tokio::spawn(http::serve(listener, limits, move |request| {
             let service = Arc::clone(&answering);
             async move { service.answer(request).await }
-        });
-        let serving = tokio::spawn(async move {
-            // Answers are small and waited for: they must not wait for an acknowledgement.
-            let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-            let server = axum::serve(listener, router);
-            tokio::select! {
-                // The listener never fails for good: it goes on after every failed accept.
-                _ = server.into_future() => {}
-                _ = stopped => {}
-            }
-        });
-        Self { address, service, stop: Some(stop), serving }
+        }));
+        Self { address, service, serving }
     }
 
-    /// Where it listens.
+    /// Where it is reached from this machine.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -102,14 +107,11 @@ impl DevServer {
 
     /// Stops: no invocation begins any more, running ones get until `limit` to end, then their processes are
     /// ended. True when all of them ended in time.
-    pub async fn shutdown(mut self, limit: Duration) -> bool {
+    pub async fn shutdown(self, limit: Duration) -> bool {
+        self.service.events.stop();
         // The API answers until the end: invocations checkpoint while they finish.
         let ended = self.service.engine.shutdown(limit).await;
         self.service.functions.stop().await;
-        if let Some(stop) = self.stop.take() {
-            // Fails when the server task has ended already.
-            let _ = stop.send(());
-        }
         self.serving.abort();
         ended
     }

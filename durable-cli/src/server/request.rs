@@ -1,16 +1,17 @@
 //! A request, taken apart: decoded path segments, query, headers, body.
 
+use std::time::Duration;
+
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, Method, Request},
+    http::{HeaderMap, Method, request::Parts},
 };
 use durable_runtime::protocol::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use super::error::{ApiError, Exception};
+use crate::http::{BodyError, read_body};
 
-/// The largest body that is read at all: a full invoke payload, written as JSON text inside a checkpoint.
-const MAX_BODY: usize = 32 * 1024 * 1024;
 /// The largest page that the API model allows.
 const MAX_ITEMS: usize = 1000;
 /// Items of a page when the caller does not say.
@@ -26,8 +27,8 @@ pub(crate) struct ApiRequest {
 }
 
 impl ApiRequest {
-    pub(crate) async fn read(request: Request<Body>) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
+    /// A request without its body.
+    pub(crate) fn of_head(parts: Parts) -> Result<Self, ApiError> {
         let segments = parts
             .uri
             .path()
@@ -36,16 +37,30 @@ impl ApiRequest {
             .map(|segment| decode(segment, "a path segment"))
             .collect::<Result<_, _>>()?;
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|error| {
-            let message = format!("the body could not be read, or has more than {MAX_BODY} bytes: {error}");
-            ApiError::new(Exception::RequestTooLarge, message)
+        Ok(Self { method: parts.method, segments, query, headers: parts.headers, body: Bytes::new() })
+    }
+
+    /// Reads the body, which has at most `limit` bytes and is there after `patience`.
+    pub(crate) async fn read(&mut self, body: Body, limit: usize, patience: Duration) -> Result<(), ApiError> {
+        self.body = read_body(body, limit, patience).await.map_err(|error| match error {
+            BodyError::TooLarge => ApiError::new(
+                Exception::RequestTooLarge,
+                format!("Request must be smaller than {limit} bytes for this operation"),
+            ),
+            BodyError::TooSlow => ApiError::new(
+                Exception::RequestTimeout,
+                format!("the body did not come within {} seconds", patience.as_secs_f64()),
+            ),
+            BodyError::Broken => ApiError::invalid("the body ended before its end, or is encoded wrongly"),
         })?;
-        Ok(Self { method: parts.method, segments, query, headers: parts.headers, body })
+        Ok(())
     }
 
     /// A header's text; `None` when it is absent or empty.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok().filter(|text| !text.is_empty())
+    pub(crate) fn header(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let Some(value) = self.headers.get(name) else { return Ok(None) };
+        let text = value.to_str().map_err(|_| ApiError::invalid(format!("{name} is not ASCII text")))?;
+        Ok(Some(text).filter(|text| !text.is_empty()))
     }
 }
 

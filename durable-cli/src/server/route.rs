@@ -2,8 +2,9 @@
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Method, Request, Response, Uri, header},
+    http::{HeaderValue, Method, Request, Response, request::Parts},
 };
+use durable_runtime::protocol::limits;
 use uuid::Uuid;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     error::{ApiError, Exception},
     json_response,
     request::ApiRequest,
+    stale_token,
 };
 
 /// The version in the paths of the durable operations.
@@ -23,12 +25,14 @@ const OWN: &str = "_durable";
 impl Service {
     /// Answers a request; never fails.
     pub(super) async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let request_line = format!("{} {}", request.method(), request.uri());
-        let mut response = match self.route(request).await {
+        let (parts, body) = request.into_parts();
+        let operation = operation(&parts);
+        let stale_token = stale_token::words_for(&parts.headers);
+        let mut response = match self.route(Request::from_parts(parts, body)).await {
             Ok(response) => response,
             Err(error) => {
-                tracing::debug!(request = request_line, ?error, "refused");
-                error.into_response()
+                tracing::debug!(operation, exception = error.name(), "refused");
+                error.reworded(stale_token::WORDS, stale_token).into_response()
             }
         };
         let request_id = HeaderValue::from_str(&Uuid::new_v4().to_string());
@@ -37,8 +41,11 @@ impl Service {
     }
 
     async fn route(&self, request: Request<Body>) -> Result<Response<Body>, ApiError> {
-        refuse_browsers(&request)?;
-        let request = ApiRequest::read(request).await?;
+        let denied = |reason| ApiError::new(Exception::AccessDenied, reason);
+        self.guard.check(&request).map_err(denied)?;
+        let (parts, body) = request.into_parts();
+        let mut request = ApiRequest::of_head(parts)?;
+        request.read(body, body_limit(&request.segments), self.patience).await?;
         let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
         let (get, post) = (request.method == Method::GET, request.method == Method::POST);
         match segments.as_slice() {
@@ -77,41 +84,45 @@ impl Service {
     }
 }
 
-/// Refuses what a web page may have sent. Nothing else stands between a page that the developer looks at and
-/// the functions on this machine: AWS clients sign requests, but a local service has no secrets to check that.
-fn refuse_browsers(request: &Request<Body>) -> Result<(), ApiError> {
-    let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let refused = |what: &str, value: &str| {
-        let message = format!("{what} '{value}' is not this machine: requests of web pages are refused");
-        Err(ApiError::new(Exception::AccessDenied, message))
-    };
-    if let Some(host) = header(header::HOST)
-        && !is_loopback(host)
-    {
-        return refused("host", host);
-    }
-    match header(header::ORIGIN) {
-        Some(origin)
-            if !origin
-                .parse::<Uri>()
-                .is_ok_and(|uri| uri.authority().is_some_and(|it| is_loopback(it.as_str()))) =>
-        {
-            refused("origin", origin)
-        }
-        _ => Ok(()),
+/// Bytes that are read of a body. What an operation's members may have is checked afterwards, in words.
+fn body_limit(segments: &[String]) -> usize {
+    match segments.last().map(String::as_str) {
+        // A whole result, written as text inside of JSON, where one character may take six.
+        Some("checkpoint") => 6 * limits::EXECUTION_PAYLOAD + limits::BATCH_BYTES,
+        Some("invocations") => limits::EXECUTION_PAYLOAD,
+        Some("succeed") => 2 * limits::CALLBACK_PAYLOAD,
+        Some("fail" | "stop") => limits::OPERATION_PAYLOAD,
+        _ => 64 * 1024,
     }
 }
 
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.to_ascii_lowercase().ends_with(".localhost")
-        || host == "host.docker.internal"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+/// A request for the log: which operation, without labels and query. These have callback ids and checkpoint tokens
+/// in them, which are all that it takes to use them.
+fn operation(parts: &Parts) -> String {
+    const WORDS: [&str; 16] = [
+        DURABLE,
+        INVOKE,
+        OWN,
+        "durable-executions",
+        "durable-execution-callbacks",
+        "functions",
+        "checkpoint",
+        "state",
+        "history",
+        "stop",
+        "succeed",
+        "fail",
+        "heartbeat",
+        "invocations",
+        "health",
+        "logs",
+    ];
+    let segments = parts.uri.path().split('/').map(|segment| match segment {
+        "" => "",
+        word if WORDS.contains(&word) => word,
+        _ => "*",
+    });
+    format!("{} {}", parts.method, segments.collect::<Vec<_>>().join("/"))
 }
 
 #[cfg(test)]
@@ -119,12 +130,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for ours in ["localhost:9014", "127.0.0.1", "127.0.0.1:80", "[::1]:9014", "api.localhost:1"] {
-            assert!(is_loopback(ours), "{ours}");
-        }
-        for other in ["example.com", "10.0.0.1:80", "localhost.example.com", ""] {
-            assert!(!is_loopback(other), "{other}");
-        }
+    fn what_is_logged_of_a_request_has_no_labels_and_no_query() {
+        let uri = "/2025-12-01/durable-execution-callbacks/0123abcd/succeed?CheckpointToken=secret";
+        let (parts, ()) = Request::post(uri).body(()).unwrap().into_parts();
+        assert_eq!(operation(&parts), "POST /2025-12-01/durable-execution-callbacks/*/succeed");
     }
 }

@@ -6,7 +6,10 @@
     reason = "JSON answers `null` for what is absent, and helpers fail tests by panicking"
 )]
 
+#[cfg(feature = "aws")]
+mod aws;
 mod client;
+mod privacy;
 mod restart;
 mod server;
 
@@ -38,6 +41,15 @@ fn durable(arguments: &[&str]) -> Command {
     {
         command.env_remove(name);
     }
+    // Nor is the machine's own configuration of AWS anybody's business here.
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION"] {
+        command.env_remove(name);
+    }
+    command
+        .env_remove("AWS_DEFAULT_REGION")
+        .env("AWS_CONFIG_FILE", "/nonexistent/config")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
     command
 }
 

@@ -2,7 +2,9 @@
 
 use std::{
     fs,
-    path::Path,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
     process::{Child, Output, Stdio},
 };
 
@@ -11,6 +13,7 @@ use crate::{durable, text, until};
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
+    log: PathBuf,
 }
 
 impl Server {
@@ -20,10 +23,28 @@ impl Server {
     }
 
     pub(crate) fn start_with(folder: &Path, arguments: &[&str]) -> Self {
+        Self::spawn(folder, durable(&["dev", "--port=0", "--data=data"]).args(arguments))
+    }
+
+    /// As [`Self::start`], by a shell command that ends in `exec "$0" "$@"`.
+    pub(crate) fn start_by(folder: &Path, shell: &str) -> Self {
+        let function = format!("--function=f={}", env!("CARGO_BIN_EXE_scripted-function"));
+        let program = env!("CARGO_BIN_EXE_durable");
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", shell, program, "dev", "--port=0", "--data=data", &function]);
+        Self::spawn(folder, &mut command)
+    }
+
+    /// With the settings in the folder and everything that can be logged.
+    pub(crate) fn start_verbose(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = durable(&["dev", "--port=0", "--quiet"]);
+        Self::spawn(folder, command.envs(variables.iter().copied()).env("DURABLE_LOG", "trace"))
+    }
+
+    fn spawn(folder: &Path, command: &mut std::process::Command) -> Self {
         let log = folder.join("server.log");
         let errors = fs::File::create(&log).expect("the folder can be written to");
-        let child = durable(&["dev", "--port=0", "--data=data"])
-            .args(arguments)
+        let child = command
             .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(errors)
@@ -34,7 +55,27 @@ impl Server {
             let (_, rest) = log.split_once("durable executions at ")?;
             rest.split_once(',').map(|(url, _)| url.to_owned())
         });
-        Self { child, url }
+        Self { child, url, log }
+    }
+
+    /// Everything that it has written to standard error.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.log).expect("it was created here")
+    }
+
+    /// A request as it is, whose answer nobody looks at.
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
+        let address = self.url.strip_prefix("http://").expect("the server speaks HTTP");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        let mut connection = TcpStream::connect(address).expect("the server listens");
+        connection.write_all(request.as_bytes()).expect("the server reads");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("the server answers");
+        assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {

@@ -11,7 +11,11 @@ mod support;
 
 mod crashes;
 mod endpoints;
+mod events;
 mod executions;
+mod idle;
 mod output;
 mod plain;
+mod regions;
+mod tenants;
 mod watch;

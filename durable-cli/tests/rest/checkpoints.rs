@@ -1,5 +1,6 @@
 //! CheckpointDurableExecution and GetDurableExecutionState.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{encode, execution_path, server_by_hand};
@@ -52,6 +53,31 @@ async fn a_checkpoint_is_answered_with_a_new_token_and_whole_operations_in_secon
     assert_eq!(client.execution(&arn).await["Result"], "1");
     invocation.succeed("");
     server.shutdown(crate::support::LIMIT).await;
+}
+
+#[tokio::test]
+async fn each_sdk_reads_of_a_stale_token_in_the_words_that_it_knows() {
+    let (_server, client, _invocations) = server_by_hand().await;
+    let arn = client.start("f", None, &json!({})).await;
+    for (agent, words) in [
+        ("aws-sdk-rust/1.5.0 aws-durable-execution-sdk-js/2.4.0", "Invalid Checkpoint Token: "),
+        ("Boto3/1.43.11 aws-durable-execution-sdk-python/1.7.0", "Invalid Checkpoint Token: "),
+        ("Boto3/1.43.11 aws-durable-execution-sdk-python/2.0.0", "Invalid Checkpoint Token: "),
+        ("Boto3/1.44.5 aws-durable-execution-sdk-python/2.0.1", "Invalid checkpoint token: "),
+        ("Boto3/1.44.5 aws-durable-execution-sdk-python/3.0.0-bundled", "Invalid checkpoint token: "),
+    ] {
+        let headers = [("user-agent", agent)];
+        let body = json!({ "CheckpointToken": "c3RhbGU=" }).to_string();
+        let path = execution_path(&arn, "/checkpoint");
+        let refused = client.send(Method::POST, &path, &headers, body.as_bytes()).await;
+        let message = refused.refused(400, "InvalidParameterValueException", "message");
+        assert!(message.starts_with(words), "{agent}: {message}");
+
+        let path = execution_path(&arn, "/state?CheckpointToken=c3RhbGU%3D");
+        let refused = client.send(Method::GET, &path, &headers, b"").await;
+        let message = refused.refused(400, "InvalidParameterValueException", "message");
+        assert!(message.starts_with(words), "{agent}: {message}");
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn an_execution_is_described_while_it_runs_and_after_its_end() {
     let running = client.execution(&arn).await;
     assert_eq!(running["DurableExecutionArn"], arn.as_str());
     assert_eq!(running["DurableExecutionName"], "order-1");
-    assert_eq!(running["FunctionArn"], "arn:aws:lambda:local:000000000000:function:f:$LATEST");
+    assert_eq!(running["FunctionArn"], "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST");
     assert_eq!(running["Status"], "RUNNING");
     assert_eq!(running["InputPayload"], "{\"n\":1}");
     assert_eq!(running["Version"], "$LATEST");

@@ -14,3 +14,4 @@ mod checkpoints;
 mod errors;
 mod executions;
 mod invoke;
+mod limits;
