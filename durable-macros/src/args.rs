@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{LitStr, Path, Type};
+use syn::{LitInt, LitStr, Path, Type};
 
 use crate::diagnostics::Diagnostics;
 use crate::duration::parse_positive_duration;
@@ -34,12 +34,14 @@ pub(crate) struct CommonArgs {
     pub(crate) name: Option<LitStr>,
     pub(crate) serdes: Option<Type>,
     pub(crate) runtime: Option<Path>,
+    /// Of an execution only.
+    pub(crate) version: Option<u32>,
 }
 
 const STEP_OPTIONS: &[&str] =
     &["retry", "at_most_once", "timeout", "compensate", "name", "serdes", "crate"];
 const INLINE_STEP_OPTIONS: &[&str] = &["retry", "at_most_once", "timeout", "serdes"];
-const EXECUTION_OPTIONS: &[&str] = &["name", "serdes", "crate"];
+const EXECUTION_OPTIONS: &[&str] = &["version", "name", "serdes", "crate"];
 
 pub(crate) fn parse_step_args(tokens: TokenStream, problems: &mut Diagnostics) -> StepArgs {
     parse_step_options(tokens, "`#[durable_step]`", STEP_OPTIONS, problems)
@@ -86,6 +88,10 @@ impl CommonArgs {
     fn set(&mut self, option: RawOption, problems: &mut Diagnostics) {
         match option.key.to_string().as_str() {
             "name" => self.name = problems.accept(option.string("charge").and_then(check_name)),
+            "version" => {
+                let literal = option.assigned("a number, as in `version = 2`");
+                self.version = problems.accept(literal.and_then(|literal| parse_version(&literal)));
+            }
             "serdes" => self.serdes = problems.accept(option.assigned("a type, as in `serdes = MySerdes`")),
             _ => {
                 self.runtime = problems.accept(
@@ -93,6 +99,14 @@ impl CommonArgs {
                 );
             }
         }
+    }
+}
+
+/// The number of a version, from 1.
+pub(crate) fn parse_version(literal: &LitInt) -> syn::Result<u32> {
+    match literal.base10_parse() {
+        Ok(0) => Err(syn::Error::new_spanned(literal, "versions are counted from 1; write `version = 1` or more")),
+        parsed => parsed,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::fallback::item_with_errors;
 use crate::function::parse_function;
 use crate::hash_iteration::check_hash_iteration;
 use crate::model::{Kind, Model};
+use crate::versioned::check_versions;
 
 pub(crate) fn durable_step(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut problems = Diagnostics::default();
@@ -39,6 +40,7 @@ pub(crate) fn durable_execution(args: TokenStream, item: TokenStream) -> TokenSt
     let scope = if check_instrumented(&function, &mut problems) { Scope::Foreign } else { Scope::Durable };
     check_determinism(function.body.stream(), &mut problems);
     check_hash_iteration(&function, &mut problems);
+    check_versions(function.body.stream(), args.version.unwrap_or(1), &mut problems);
     let model = Model::new(function, args, &mut problems);
     item_with_errors(expand_execution(&model, scope), problems)
 }

@@ -28,6 +28,7 @@ mod raw_option;
 mod retry_args;
 mod saga;
 mod tokens;
+mod versioned;
 
 use proc_macro::TokenStream;
 
@@ -154,7 +155,8 @@ pub fn durable_step(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options
 ///
-/// `name = ".."`, `serdes = ..` and `crate = ..`, as for [`#[durable_step]`](macro@durable_step).
+/// `name = ".."`, `serdes = ..` and `crate = ..`, as for [`#[durable_step]`](macro@durable_step), and `version = 2`
+/// for a function that has changed since executions of it were begun: see [`versioned!`].
 ///
 /// # What does not compile
 ///
@@ -212,6 +214,38 @@ pub fn step(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn saga(input: TokenStream) -> TokenStream {
     saga::expand_saga(input.into()).into()
+}
+
+/// Code for executions that were begun with one version of a function, and code for those of others.
+///
+/// `#[durable_execution(version = 2)]` records the version with which each execution, or call, was begun; what was
+/// begun before there was a version is version 1. Inside of the function, the first branch whose version is not above
+/// the recorded one is evaluated.
+///
+/// ```
+/// use durable_runtime::prelude::*;
+///
+/// # #[durable_step] async fn charge(order: u64) -> Result<u64, Error> { Ok(order) }
+/// # #[durable_step] async fn reserve(order: u64) -> Result<u64, Error> { Ok(order) }
+/// # #[durable_step] async fn capture(order: u64) -> Result<u64, Error> { Ok(order) }
+/// #[durable_execution(version = 2)]
+/// async fn pay(order: u64) -> Result<u64, Error> {
+///     versioned!(
+///         from 2 => {
+///             let reservation = reserve(order).await?;
+///             capture(reservation).await
+///         },
+///         else charge(order).await,
+///     )
+/// }
+/// ```
+///
+/// Without `else`, an execution of an older version stops as diverged, and names its version. Once no execution of an
+/// old version is left, its branch can go. A program with a lower version than recorded, as after a roll-back, stops
+/// likewise, with the policy of `Options::on_divergence`.
+#[proc_macro]
+pub fn versioned(input: TokenStream) -> TokenStream {
+    versioned::expand_versioned(input.into()).into()
 }
 
 /// Runs up to 12 branches of any types side by side, and gives a tuple of their outputs.

@@ -45,6 +45,8 @@ pub(crate) struct Model {
     /// The recorded name: the function's own, or `name = ".."`.
     pub(crate) recorded_name: String,
     pub(crate) serdes: Option<syn::Type>,
+    /// What an execution declares, else 1.
+    pub(crate) version: u32,
     pub(crate) arguments: Vec<Argument>,
     pub(crate) attributes: SplitAttributes,
     /// An argument is `&mut`, which was reported; one attempt is all that such a step could make.
@@ -75,6 +77,7 @@ impl Model {
             private: private_path(args.runtime.as_ref()),
             recorded_name,
             serdes: args.serdes,
+            version: args.version.unwrap_or(1),
             arguments,
             attributes,
             has_mutable_reference,

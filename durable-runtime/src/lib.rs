@@ -60,6 +60,7 @@ pub mod workflow;
 
 pub use durable_macros::{
     durable_execution, durable_step, join, nondeterministic, race, saga, select_ok, step, try_join,
+    versioned,
 };
 
 pub use crate::{

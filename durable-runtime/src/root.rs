@@ -54,6 +54,7 @@ impl std::fmt::Debug for RootFuture {
 fn erase<B: ExecutionBody + 'static>(execution: Execution<B>) -> RootFuture {
     let body = execution.into_body().run();
     RootFuture(Box::pin(async move {
+        Cx::current().begin_version(B::META).await;
         let output = body.await;
         let mut outcome = B::Codec::encode(&output).map_err(|error| {
             let message = format!("what execution `{}` returned can't be written: {error}", B::META.name);

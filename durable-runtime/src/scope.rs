@@ -8,7 +8,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -25,7 +25,7 @@ use crate::{
         outbox::{Sequence, Urgency},
     },
     environment::{Clock, Options},
-    operations::saga::Ledger,
+    operations::{saga::Ledger, version::Version},
     plugin::{OperationInfo, Plugins},
     protocol::{
         ErrorObject, Operation, OperationAction, OperationId, OperationType, OperationUpdate, Timestamp,
@@ -126,6 +126,8 @@ struct Inner {
     ledger: Ledger,
     /// The context around this one, and the branch's index when that is a group's.
     outer: Option<(Cx, Option<usize>)>,
+    /// Which version of its function runs here; unset where no function begins.
+    version: OnceLock<Version>,
 }
 
 impl std::fmt::Debug for Cx {
@@ -177,7 +179,8 @@ impl Cx {
         outer: Option<(Self, Option<usize>)>,
     ) -> Self {
         let (namespace, ledger) = (Mutex::new(namespace), Ledger::default());
-        Self(Arc::new(Inner { run, branch, namespace, parent, ledger, outer }))
+        let version = OnceLock::new();
+        Self(Arc::new(Inner { run, branch, namespace, parent, ledger, outer, version }))
     }
 
     /// The context of the code that is being polled, if it is durable code.
@@ -226,6 +229,28 @@ impl Cx {
         let parent = self.0.parent.clone();
         let outer = Some((self.clone(), None));
         Self::new(Arc::clone(self.run()), Arc::clone(&self.0.branch), namespace, parent, outer)
+    }
+
+    /// The identity of the record of this function's version.
+    pub(crate) fn version_id(&self) -> OperationId {
+        lock(&self.0.namespace).keyed("Version", "")
+    }
+
+    pub(crate) fn set_version(&self, version: Version) {
+        // A context belongs to one call of one function, which begins once.
+        let _ = self.0.version.set(version);
+    }
+
+    /// Which version of the function around this code runs.
+    pub(crate) fn version(&self) -> Option<Version> {
+        let mut cx = Some(self);
+        while let Some(this) = cx {
+            if let Some(version) = this.0.version.get() {
+                return Some(*version);
+            }
+            cx = this.outer().map(|(outer, _)| outer);
+        }
+        None
     }
 
     pub(crate) fn ledger(&self) -> &Ledger {

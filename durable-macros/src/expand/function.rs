@@ -1,6 +1,6 @@
 //! The parts that steps and executions share: two functions out of one.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{ReturnType, Safety, Signature};
@@ -110,11 +110,14 @@ fn last_span(token: &TokenTree) -> Span {
 fn expand_meta(model: &Model) -> TokenStream {
     let private = &model.private;
     let name = &model.recorded_name;
+    let version = Literal::u32_unsuffixed(model.version);
     quote! {
         struct __DurableMeta;
         impl #private::HasMeta for __DurableMeta {
             const META: &'static #private::Meta =
-                &#private::Meta { name: #name, file: ::core::file!(), line: ::core::line!() };
+                &#private::Meta {
+                    name: #name, file: ::core::file!(), line: ::core::line!(), version: #version,
+                };
         }
     }
 }

@@ -8,7 +8,7 @@ use aws_config::{
 };
 use aws_sdk_lambda::{
     Client, Config,
-    config::{Region, timeout::TimeoutConfig},
+    config::{Region, StalledStreamProtectionConfig, timeout::TimeoutConfig},
 };
 use aws_smithy_http_client::{
     Builder,
@@ -18,6 +18,8 @@ use aws_smithy_http_client::{
 /// As AWS's durable execution SDKs set them: a checkpoint may take long, a connection may not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(50);
+/// A whole request, reading the body of the answer included: that is at most a page of the state.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client for the function's own region and role.
 ///
@@ -27,8 +29,11 @@ const READ_TIMEOUT: Duration = Duration::from_secs(50);
 pub(super) fn from_environment() -> Client {
     // Ring instead of the SDK's default cryptography: smaller, and no C tool chain beyond the compiler.
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
     // SnapStart has no credentials in variables, since a snapshot outlives them: it has the container's endpoint.
     let container =
         EcsCredentialsProvider::builder().configure(&ProviderConfig::empty().with_http_client(https.clone()));
@@ -39,7 +44,9 @@ pub(super) fn from_environment() -> Client {
         .region(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).map(Region::new))
         .credentials_provider(credentials)
         .http_client(https)
-        .timeout_config(timeouts);
+        .timeout_config(timeouts)
+        // Made for streams; to watch each small body costs a tenth of a checkpoint, and the timeouts end a stalled one.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     config
         .set_endpoint_url(variable("AWS_ENDPOINT_URL_LAMBDA").or_else(|| variable("AWS_ENDPOINT_URL")))
         .set_use_fips(switch("AWS_USE_FIPS_ENDPOINT"))

@@ -87,7 +87,11 @@ impl<B: ExecutionBody> DurableOperation for Execution<B> {
     fn start(self, cx: Cx) -> impl Future<Output = B::Output> + Send {
         let name = self.name.unwrap_or_else(|| CompactString::const_new(B::META.name));
         let identity = claim_context(&cx, sub_type::RUN_IN_CHILD_CONTEXT, Some(name));
-        run_child::<B::Codec, _>(cx, identity, self.body.run())
+        let body = self.body;
+        run_child::<B::Codec, _>(cx, identity, async move {
+            Cx::current().begin_version(B::META).await;
+            body.run().await
+        })
     }
 }
 only_inside!([B: ExecutionBody] Execution<B>, B::Output);

@@ -12,5 +12,6 @@ pub(crate) mod parallel;
 pub(crate) mod saga;
 pub(crate) mod settle;
 pub(crate) mod step;
+pub(crate) mod version;
 pub(crate) mod wait;
 pub(crate) mod with_retry;

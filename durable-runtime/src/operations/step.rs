@@ -42,6 +42,8 @@ pub struct Meta {
     pub name: &'static str,
     pub file: &'static str,
     pub line: u32,
+    /// Of an execution: what `version = ..` says, else 1.
+    pub version: u32,
 }
 
 #[doc(hidden)]
