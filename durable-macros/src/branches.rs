@@ -85,6 +85,16 @@ pub(crate) fn expand_branches(combinator: Combinator, input: TokenStream) -> Tok
     }
 }
 
+/// The branches of a macro that was written, for who only looks at them.
+pub(crate) fn written_branches(input: TokenStream) -> Option<WrittenBranches> {
+    let Branches { name, branches } = syn::parse2(input).ok()?;
+    let branch = |branch: Branch| (branch.name.map(|name| name.to_string()), branch.operation);
+    Some((name.map(|name| name.value()), branches.into_iter().map(branch).collect()))
+}
+
+/// The group's name, and each branch with its own.
+type WrittenBranches = (Option<String>, Vec<(Option<String>, Expr)>);
+
 fn check_count(combinator: Combinator, branches: Branches) -> syn::Result<Branches> {
     let name = combinator.name();
     let Some(surplus) = branches.branches.get(MOST_BRANCHES) else {

@@ -1,6 +1,7 @@
 //! The two attributes from beginning to end: parse, check, expand; on failure the item and the errors.
 
 use proc_macro2::TokenStream;
+use quote::ToTokens as _;
 
 use crate::args::{parse_execution_args, parse_step_args};
 use crate::awaits::Scope;
@@ -39,10 +40,14 @@ pub(crate) fn durable_execution(args: TokenStream, item: TokenStream) -> TokenSt
     }
     let scope = if check_instrumented(&function, &mut problems) { Scope::Foreign } else { Scope::Durable };
     check_determinism(function.body.stream(), &mut problems);
-    check_hash_iteration(&function, &mut problems);
+    // A body that doesn't parse is rustc's to report.
+    let block = syn::parse2::<syn::Block>(function.body.to_token_stream()).ok();
+    if let Some(block) = &block {
+        check_hash_iteration(&function.signature, block, &mut problems);
+    }
     check_versions(function.body.stream(), args.version.unwrap_or(1), &mut problems);
     let model = Model::new(function, args, &mut problems);
-    item_with_errors(expand_execution(&model, scope), problems)
+    item_with_errors(expand_execution(&model, block.as_ref(), scope), problems)
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprCall, ExprForLoop, ExprMethodCall, FnArg, Item, Local, Pat, Signature, Type};
 
 use crate::diagnostics::Diagnostics;
-use crate::function::Function;
 use crate::tokens::{is_ident, is_punct};
 
 const CONTAINERS: [&str; 7] =
@@ -46,11 +45,10 @@ const ORDER_KEEPING: [&str; 24] = [
     "inspect",
 ];
 
-/// Reports each visible iteration over a hash container that awaits. A body that doesn't parse is rustc's to report.
-pub(crate) fn check_hash_iteration(function: &Function, problems: &mut Diagnostics) {
-    let Ok(block) = syn::parse2::<Block>(function.body.to_token_stream()) else { return };
-    let mut finder = Finder { hashed: hashed_arguments(&function.signature), problems };
-    finder.visit_block(&block);
+/// Reports each visible iteration over a hash container that awaits.
+pub(crate) fn check_hash_iteration(signature: &Signature, body: &Block, problems: &mut Diagnostics) {
+    let mut finder = Finder { hashed: hashed_arguments(signature), problems };
+    finder.visit_block(body);
 }
 
 struct Finder<'a> {

@@ -75,6 +75,13 @@ pub(crate) fn expand_versioned(input: TokenStream) -> TokenStream {
     quote!(#(#branches)* { #otherwise })
 }
 
+/// The branches of a `versioned!` that was written, for who only looks at them.
+pub(crate) fn written_versions(input: TokenStream) -> Vec<(String, Expr)> {
+    let Ok(Versions { branches, otherwise }) = syn::parse2(input) else { return Vec::new() };
+    let branches = branches.into_iter().map(|(version, code)| (format!("from {version}"), code));
+    branches.chain(otherwise.map(|code| ("else".to_owned(), code))).collect()
+}
+
 /// Reports each `versioned!(from N ..)` in the body of a function whose version is below N.
 pub(crate) fn check_versions(body: TokenStream, declared: u32, problems: &mut Diagnostics) {
     let tokens: Vec<TokenTree> = body.into_iter().collect();

@@ -38,6 +38,10 @@ pub trait Codec<R>: Copy + Default + Send + Sync + 'static {
     ///
     /// The record doesn't fit the type.
     fn decode(outcome: &Outcome) -> Result<R, SerdesError>;
+
+    /// The value that `outcome` holds as JSON, whatever this codec records values as.
+    #[doc(hidden)]
+    fn decode_json(outcome: &Outcome) -> Result<R, SerdesError>;
 }
 
 /// The codec of `Result<T, E>`.
@@ -90,6 +94,10 @@ impl<T: DurableValue, E: DurableError, S: Serdes<T>> Codec<Result<T, E>> for Fal
             Outcome::Failed(error) => decode_error(error).map(Err),
         }
     }
+
+    fn decode_json(outcome: &Outcome) -> Result<Result<T, E>, SerdesError> {
+        Fallible::<Json>::decode(outcome)
+    }
 }
 
 impl<T: DurableValue, S: Serdes<T>> Codec<T> for Plain<S> {
@@ -102,6 +110,10 @@ impl<T: DurableValue, S: Serdes<T>> Codec<T> for Plain<S> {
             Outcome::Succeeded(payload) => decode_value::<T, S>(payload.as_ref()),
             Outcome::Failed(error) => Err(SerdesError(format!("it failed: {error}"))),
         }
+    }
+
+    fn decode_json(outcome: &Outcome) -> Result<T, SerdesError> {
+        Plain::<Json>::decode(outcome)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    intercept::Interceptor,
     payloads::Payloads,
     plugin::{Plugin, Plugins},
     protocol::Timestamp,
@@ -64,6 +65,8 @@ pub struct Options {
     pub plugins: Plugins,
     /// Where payloads go that are too large for a checkpoint. Default nowhere: they fail the execution.
     pub payloads: Option<Payloads>,
+    /// Who is asked before the body of a step begins; for test kits. Default nobody.
+    pub interceptor: Option<Interceptor>,
 }
 
 impl Options {
@@ -93,6 +96,7 @@ impl Default for Options {
             log_replay: false,
             plugins: Plugins::default(),
             payloads: None,
+            interceptor: None,
         }
     }
 }

@@ -37,6 +37,8 @@ mod driver;
 mod duration;
 pub mod environment;
 mod error;
+pub mod graph;
+pub mod intercept;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod logging;

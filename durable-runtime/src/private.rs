@@ -2,6 +2,7 @@
 
 pub use crate::{
     codec::{Codec, Fallible, Plain, Probe, ProbeFallible, ProbePlain as ProbeInfallible},
+    graph,
     operation::{BoxOp, DurableAwait, DurableOperation, block, op},
     operations::{
         child::{Body, Execution, ExecutionBody, body},

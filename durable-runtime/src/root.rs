@@ -8,6 +8,7 @@ use crate::{
     codec::{Codec, Outcome},
     driver::{RootBody, drive},
     environment::Environment,
+    graph::Graph,
     operations::child::{Execution, ExecutionBody},
     protocol::{ErrorObject, InvocationInput, InvocationOutput, Payload},
     scope::Cx,
@@ -33,6 +34,10 @@ pub trait Root<Arguments>: Send + Sync + 'static {
 
     /// The name it is registered and started by.
     fn name(&self) -> &'static str;
+
+    /// Its shape; see [`crate::graph`].
+    #[doc(hidden)]
+    fn graph(&self) -> Graph;
 
     #[doc(hidden)]
     fn begin(&self, input: Self::Input) -> RootFuture;
@@ -81,6 +86,10 @@ where
         B::META.name
     }
 
+    fn graph(&self) -> Graph {
+        Graph::of(B::META)
+    }
+
     fn begin(&self, (): ()) -> RootFuture {
         erase(self())
     }
@@ -102,6 +111,10 @@ where
 
     fn name(&self) -> &'static str {
         B::META.name
+    }
+
+    fn graph(&self) -> Graph {
+        Graph::of(B::META)
     }
 
     fn begin(&self, input: A) -> RootFuture {

@@ -13,6 +13,7 @@ pub(super) fn expand_pair(
     model: &Model,
     operation: &str,
     body_trait: &str,
+    graph: &TokenStream,
     body: Group,
     construct: &TokenStream,
 ) -> TokenStream {
@@ -20,7 +21,7 @@ pub(super) fn expand_pair(
     let visibility = &model.function.visibility;
     let outer_attributes = &model.attributes.outer;
     let outer = outer_signature(model, operation, body_trait);
-    let meta = expand_meta(model);
+    let meta = expand_meta(model, graph);
     let inner = expand_inner(model, body);
     let (nested, beside) = match model.place {
         Place::Nested => (Some(inner), None),
@@ -107,7 +108,7 @@ fn last_span(token: &TokenTree) -> Span {
 }
 
 /// What the operation is called and where it was written.
-fn expand_meta(model: &Model) -> TokenStream {
+fn expand_meta(model: &Model, graph: &TokenStream) -> TokenStream {
     let private = &model.private;
     let name = &model.recorded_name;
     let version = Literal::u32_unsuffixed(model.version);
@@ -116,7 +117,7 @@ fn expand_meta(model: &Model) -> TokenStream {
         impl #private::HasMeta for __DurableMeta {
             const META: &'static #private::Meta =
                 &#private::Meta {
-                    name: #name, file: ::core::file!(), line: ::core::line!(), version: #version,
+                    name: #name, file: ::core::file!(), line: ::core::line!(), version: #version, graph: #graph,
                 };
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn expand_step(model: &Model, args: &StepArgs) -> TokenStream {
         body = quote!(#private::compensated(#body, #undo));
     }
     let construct = quote!(#private::Step::new(#options, #body));
-    expand_pair(model, "Step", "StepBody", model.function.body.clone(), &construct)
+    expand_pair(model, "Step", "StepBody", &quote!(&[]), model.function.body.clone(), &construct)
 }
 
 /// An at-most-once step without a policy is not tried again either: whether it may be is for its author to say.

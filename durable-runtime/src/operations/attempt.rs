@@ -19,6 +19,7 @@ use compact_str::CompactString;
 
 use crate::{
     error::Interruption,
+    intercept::Fake,
     plugin::{AttemptInfo, Surroundings},
     protocol::OperationId,
     scope::{Cx, Identity, Run, masked},
@@ -107,6 +108,27 @@ pub(crate) struct Attempt<F> {
     _running: Running,
 }
 
+impl Cx {
+    /// What stands in front of the body of this attempt.
+    pub(crate) fn intercept(
+        &self,
+        identity: &Identity,
+        attempt: u32,
+    ) -> Option<BoxFuture<'static, Option<Fake>>> {
+        let interceptor = self.run().options.interceptor.as_ref()?;
+        interceptor.before(&info(self, identity, attempt))
+    }
+}
+
+fn info(cx: &Cx, identity: &Identity, attempt: u32) -> StepInfo {
+    StepInfo {
+        name: identity.name.clone().unwrap_or_default(),
+        operation_id: identity.id.clone(),
+        attempt,
+        execution_arn: Arc::clone(&cx.run().arn),
+    }
+}
+
 impl<F: Future> Attempt<F> {
     pub(crate) fn begin(
         cx: &Cx,
@@ -117,18 +139,13 @@ impl<F: Future> Attempt<F> {
         body: F,
     ) -> Self {
         let run = cx.run();
-        let name = identity.name.clone().unwrap_or_default();
+        let info = info(cx, identity, attempt);
         let step_waker = Arc::new(StepWaker { task: Arc::clone(cx.task()), armed: AtomicBool::new(true) });
         Self {
             body: Box::pin(body),
             limit: timeout.map(|limit| (limit, run.clock.sleep_until(cx.now().after(limit)))),
-            span: tracing::info_span!("step", name = name.as_str(), attempt),
-            context: Some(StepInfo {
-                name,
-                operation_id: identity.id.clone(),
-                attempt,
-                execution_arn: Arc::clone(&run.arn),
-            }),
+            span: tracing::info_span!("step", name = info.name.as_str(), attempt),
+            context: Some(info),
             surroundings: announced.map(|attempt| run.plugins().around_polls(attempt)).unwrap_or_default(),
             waker: Waker::from(Arc::clone(&step_waker)),
             step_waker,

@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::{Outcome, decode_error, encode_error},
+    codec::{Codec as _, Outcome, decode_error, encode_error},
     core::{identity::unit_interval, outbox::Urgency},
     error::{ConditionExhausted, Interrupted},
     operation::{DurableOperation, only_inside},
@@ -215,7 +215,21 @@ where
             },
         };
         let running = machine.cx.announce_attempt(&machine.identity, Some(attempt), false);
-        let outcome = match machine.run(attempt, running.as_ref(), body.attempt(true)).await {
+        let ended = match machine.cx.intercept(&machine.identity, attempt) {
+            Some(before) => machine.run(attempt, running.as_ref(), before).await,
+            None => Ok(None),
+        };
+        let ended = match ended {
+            Ok(None) => machine.run(attempt, running.as_ref(), body.attempt(true)).await,
+            Ok(Some(fake)) => match B::Codec::decode_json(fake.outcome()) {
+                Ok(output) => Ok(output),
+                Err(cause) => {
+                    machine.fail(fake.misfit::<B::Output>(&machine.identity.describe(), &cause)).await
+                }
+            },
+            Err(interrupted) => Err(interrupted),
+        };
+        let outcome = match ended {
             Ok(Ok(Condition::Met(state))) => {
                 (machine.settings.write)(&state).map(|text| Outcome::Succeeded(Some(text.into())))
             }

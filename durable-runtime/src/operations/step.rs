@@ -20,6 +20,8 @@ use crate::{
     codec::{Codec, Outcome},
     core::{identity::unit_interval, outbox::Urgency},
     error::{Interrupted, Interruption},
+    graph::Node,
+    intercept::Fake,
     operation::{DurableOperation, only_inside},
     operations::{
         attempt::{Attempt, current_step},
@@ -44,6 +46,8 @@ pub struct Meta {
     pub line: u32,
     /// Of an execution: what `version = ..` says, else 1.
     pub version: u32,
+    /// Of an execution: its shape.
+    pub graph: &'static [Node],
 }
 
 #[doc(hidden)]
@@ -343,10 +347,14 @@ async fn perform<B: StepBody>(mut machine: StepMachine, mut body: B) -> B::Outpu
         let ended = match machine.next().await {
             Next::Recorded(outcome) => return machine.finish(body, &outcome).await,
             Next::Interrupted => Err(Interruption::ProcessEnded),
-            Next::Run { last } => {
-                let attempt = machine.begin(body.attempt(last));
-                attempt.await
-            }
+            Next::Run { last } => match machine.intercepted().await {
+                Ok(None) => machine.begin(body.attempt(last)).await,
+                Ok(Some(fake)) => match B::Codec::decode_json(fake.outcome()) {
+                    Ok(output) => Ok(output),
+                    Err(cause) => machine.misfit(fake.misfit::<B::Output>(&machine.describe(), &cause)).await,
+                },
+                Err(interruption) => Err(interruption),
+            },
         };
         let settled = match ended {
             Ok(output) => match B::Codec::encode(&output) {
@@ -431,8 +439,18 @@ impl StepMachine {
         Next::Run { last: self.attempt >= self.options.policy().max_attempts }
     }
 
+    /// Waits for who stands in front of the body, if anybody does; gives what to take instead of the body.
+    async fn intercepted(&mut self) -> Result<Option<Fake>, Interruption> {
+        match self.cx.intercept(&self.identity, self.attempt) {
+            Some(before) => self.begin(before).await,
+            None => Ok(None),
+        }
+    }
+
     fn begin<F: Future>(&mut self, body: F) -> Attempt<F> {
-        self.running = self.cx.announce_attempt(&self.identity, Some(self.attempt), false);
+        if self.running.is_none() {
+            self.running = self.cx.announce_attempt(&self.identity, Some(self.attempt), false);
+        }
         let announced = self.running.as_ref();
         Attempt::begin(&self.cx, &self.identity, self.attempt, self.options.timeout, announced, body)
     }
@@ -474,6 +492,14 @@ impl StepMachine {
             Ok(value) => value,
             Err(error) => self.unusable("does not fit its type", error).await,
         }
+    }
+
+    fn describe(&self) -> String {
+        self.identity.describe()
+    }
+
+    async fn misfit(&self, message: String) -> ! {
+        self.cx.fail(ErrorObject::new("StepError", message)).await
     }
 
     async fn unusable(&self, what: &str, error: impl std::fmt::Display) -> ! {
