@@ -7,7 +7,7 @@ use bench::{
     engine::{run_many, run_one},
     history::survey,
     machine,
-    timing::median,
+    timing::{median, median_ratio},
 };
 use durable_engine::Engine;
 
@@ -43,10 +43,7 @@ async fn alone(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
         run_one(&engine, "survey", ALONE).await?;
         steps.push(begun.elapsed() / u32::try_from(ALONE)?);
     }
-    let mut ratios: Vec<_> =
-        steps.iter().zip(&syncs).map(|(step, sync)| step.div_duration_f64(*sync)).collect();
-    ratios.sort_unstable_by(f64::total_cmp);
-    let ratio = ratios.get(ROUNDS / 2).copied().unwrap_or_default();
+    let ratio = median_ratio(&steps, &syncs);
     let microseconds = |times| median(times).as_secs_f64() * 1e6;
     Figure::new("one append of 4 KiB with fdatasync on this disk", microseconds(syncs), "µs").report();
     Figure::new("one execution alone, time of a durable step", microseconds(steps), "µs").report();

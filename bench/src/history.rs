@@ -71,9 +71,7 @@ impl Replayer {
     /// done, as the text that a host receives.
     #[must_use]
     pub fn record(&self, steps: u64) -> String {
-        let mut execution = Operation::started(OperationId::new("recorded"), OperationType::Execution, START);
-        let payload = Some(Payload::from(steps.to_string()));
-        execution.execution_details = Some(ExecutionDetails { input_payload: payload });
+        let execution = execution(steps);
         *self.recorder.operations() = vec![execution.clone()];
         let output = self.invoke(envelope(vec![execution]));
         assert_eq!(output, expected(steps), "the first run did not finish");
@@ -100,6 +98,19 @@ impl Replayer {
     }
 }
 
+/// The envelope of the first invocation of an execution of [`survey`], as text.
+#[must_use]
+pub fn envelope_of_start(steps: u64) -> String {
+    serde_json::to_string(&envelope(vec![execution(steps)])).expect("an envelope is plain data")
+}
+
+fn execution(steps: u64) -> Operation {
+    let mut execution = Operation::started(OperationId::new("recorded"), OperationType::Execution, START);
+    let payload = Some(Payload::from(steps.to_string()));
+    execution.execution_details = Some(ExecutionDetails { input_payload: payload });
+    execution
+}
+
 fn envelope(operations: Vec<Operation>) -> InvocationInput {
     InvocationInput {
         durable_execution_arn: ARN.to_owned(),
@@ -109,7 +120,9 @@ fn envelope(operations: Vec<Operation>) -> InvocationInput {
     }
 }
 
-fn expected(steps: u64) -> InvocationOutput {
+/// What an execution of [`survey`] answers.
+#[must_use]
+pub fn expected(steps: u64) -> InvocationOutput {
     let sum = steps as f64 * 20.5;
     let result = serde_json::to_string(&sum).expect("a number is plain data");
     InvocationOutput::Succeeded { result: Some(Payload::from(result)) }

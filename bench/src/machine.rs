@@ -39,13 +39,17 @@ pub fn cpu_time() -> Duration {
 ///
 /// The system has no `/proc/self/status` with a `VmRSS`.
 pub fn resident_memory() -> io::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
+    resident_memory_in(&fs::read_to_string("/proc/self/status")?)
+}
+
+/// What a process's `status` says.
+pub(crate) fn resident_memory_in(status: &str) -> io::Result<u64> {
     let kilobytes = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kilobytes
         .map(|kilobytes| kilobytes * 1024)
-        .ok_or_else(|| io::Error::other("no VmRSS in /proc/self/status"))
+        .ok_or_else(|| io::Error::other("the process's status has no VmRSS"))
 }
 
 /// The median time of appending 4 KiB to a file in `folder` and waiting until they are on the disk.

@@ -19,3 +19,12 @@ pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
+
+/// The median of `times` against `measures`, taken in turns; zero for nothing.
+#[must_use]
+pub fn median_ratio(times: &[Duration], measures: &[Duration]) -> f64 {
+    let ratios = times.iter().zip(measures).map(|(time, measure)| time.div_duration_f64(*measure));
+    let mut ratios: Vec<_> = ratios.collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or_default()
+}

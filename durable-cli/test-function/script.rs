@@ -132,8 +132,11 @@ fn plain(action: &Value, request: &http::Answer) -> Done {
 
 fn attempt(folder: &Path, request: &http::Answer) -> Done {
     let id = request.header("Lambda-Runtime-Aws-Request-Id").expect("every invocation has an id");
-    let mut attempts =
-        fs::File::options().create(true).append(true).open(folder.join("attempts")).expect("it can be written");
+    let mut attempts = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("attempts"))
+        .expect("it can be written");
     writeln!(attempts, "{id}").expect("it can be written");
     while folder.join("slow").exists() {
         thread::sleep(Duration::from_millis(20));

@@ -71,6 +71,42 @@ async fn a_newer_database_is_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_to_date_and_its_executions_keep_their_arns() {
+    let (_directory, path) = database();
+    let first = rusqlite::Connection::open(&path).unwrap();
+    first.execute_batch(include_str!("../src/store/sqlite/schema_v1.sql")).unwrap();
+    first.pragma_update(None, "application_id", 0x4475_7261).unwrap();
+    first.pragma_update(None, "user_version", 1).unwrap();
+    first
+        .execute_batch(
+            "INSERT INTO executions (key, id, function, name, status, started_at, timeout_seconds, failures, \
+             parent_owed) VALUES (1, '1-0000000000000007', 'f', 'n', 'SUCCEEDED', 1, 60, 0, 0)",
+        )
+        .unwrap();
+    first.close().unwrap();
+    let engine = Engine::builder().sqlite(&path).region("eu-west-1").open().unwrap();
+    let arn = "arn:aws:lambda:local:000000000000:function:f:$LATEST/durable-execution/n/1-0000000000000007";
+    assert_eq!(engine.get(arn).await.unwrap().arn, arn);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_is_its_owners_and_one_that_exists_keeps_its_mode() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+    let (directory, path) = database();
+    let modes = || {
+        let files = fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().metadata().unwrap());
+        files.map(|file| file.permissions().mode() & 0o777).collect::<Vec<_>>()
+    };
+    let engine = Engine::open(&path).unwrap();
+    assert_eq!(modes(), [0o600; 4], "the database, its log, the log's index, the lock");
+    drop(engine);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let _engine = Engine::open(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[tokio::test]
 async fn an_empty_file_becomes_a_database() {
     let (_directory, path) = database();
     std::fs::write(&path, "").unwrap();

@@ -1,28 +1,27 @@
-//! Crash everywhere: one run to count the moments at which a process could die, then one run for each.
+//! Crash everywhere: one run to find the moments at which a process could die, then one run for each.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     fmt::Debug,
-    future::Future,
-    sync::Arc,
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use durable_engine::RunError;
-use durable_runtime::{Root, protocol::OperationId, service::BoxFuture};
+use durable_runtime::Root;
 
 use crate::{
-    clock::virtual_time,
-    effects::{Effect, effect_count, take_effects},
-    engine::{TestEngine, TestRun, operations},
-    probe::Boundaries,
-    world::World,
+    effects::Effect,
+    scenario::{Scenario, Survived},
+    trials::{Trials, in_parallel, panic_text, trials},
 };
 
 /// A workflow to be crashed at every boundary: before and after each checkpoint call, at the beginning and at
 /// the end of each invocation. "After" is the moment when a call is durable and its answer is lost.
 ///
-/// Each run must give the same result as the run without a crash, and no step that was finished when the
-/// process died may have its [`effect`](crate::effect) again.
+/// Each run must give the same result and [leave](Scenario::left) the same behind as the run without a crash,
+/// and no step that was finished when the process died may have its [`effect`](crate::effect) again. The runs
+/// are spread over threads; what they share must not depend on their order, or see
+/// [`threads`](CrashEverywhere::threads).
 ///
 /// ```
 /// use durable_runtime::prelude::*;
@@ -47,32 +46,33 @@ use crate::{
 /// assert_eq!(report.result, "Ok(42)");
 /// ```
 pub struct CrashEverywhere<Arguments, F: Root<Arguments>> {
-    function: F,
-    input: Box<dyn Fn() -> F::Input>,
-    world: Option<Outside>,
-    prepare: Option<Prepare>,
+    trials: Trials<Arguments, F>,
+    pairs: bool,
+    only: Option<BTreeSet<usize>>,
 }
 
-type Prepare = Box<dyn Fn(&TestEngine)>;
-type Outside = Box<dyn Fn(World) -> BoxFuture<'static, ()>>;
-
 impl<Arguments, F: Root<Arguments>> Debug for CrashEverywhere<Arguments, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CrashEverywhere").field("function", &self.function.name()).finish_non_exhaustive()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CrashEverywhere").field("pairs", &self.pairs).finish_non_exhaustive()
     }
 }
 
 /// What [`CrashEverywhere::run`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CrashReport {
     /// The result of every run, as its `Debug` text.
     pub result: String,
-    /// The boundaries of the run without a crash; as many runs with a crash were made.
+    /// What every run left behind; see [`Scenario::left`].
+    pub left: Option<String>,
+    /// The boundaries of the run without a crash.
     pub boundaries: usize,
     /// The checkpoint calls of the run without a crash.
     pub checkpoint_calls: usize,
     /// The effects of the run without a crash, in order.
     pub effects: Vec<String>,
+    /// How many runs with crashes were made.
+    pub crashed_runs: usize,
 }
 
 impl<Arguments, F> CrashEverywhere<Arguments, F>
@@ -81,25 +81,20 @@ where
     F: Root<Arguments> + Clone,
     F::Output: Debug + 'static,
 {
-    /// Crashes `function`, started with what `input` makes.
-    pub fn new(function: F, input: impl Fn() -> F::Input + 'static) -> Self {
-        Self { function, input: Box::new(input), world: None, prepare: None }
-    }
+    trials!(Self { pairs: false, only: None });
 
-    /// What the outside does: it runs once for each execution, beside it, and survives the crash.
+    /// Crashes at every pair of boundaries too: the second time while the execution recovers from the first
+    /// crash, or later. Makes about half as many runs as the square of the number of boundaries.
     #[must_use]
-    pub fn world<Fut>(mut self, world: impl Fn(World) -> Fut + 'static) -> Self
-    where
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.world = Some(Box::new(move |handle| Box::pin(world(handle))));
+    pub const fn pairs(mut self) -> Self {
+        self.pairs = true;
         self
     }
 
-    /// Prepares each engine, for example by registering functions that the workflow invokes.
+    /// Makes only the run that dies at these boundaries: to look at a failure that was reported.
     #[must_use]
-    pub fn prepare(mut self, prepare: impl Fn(&TestEngine) + 'static) -> Self {
-        self.prepare = Some(Box::new(prepare));
+    pub fn only(mut self, boundaries: impl IntoIterator<Item = usize>) -> Self {
+        self.only = Some(boundaries.into_iter().collect());
         self
     }
 
@@ -107,106 +102,112 @@ where
     ///
     /// # Panics
     ///
-    /// A run gives another result than the one without a crash, or a finished step had its effect again. The
-    /// message names the boundary.
+    /// A run gives another result than the one without a crash, leaves something else behind, or a finished
+    /// step had its effect again. The message names the boundary, the first one at which something is wrong, and
+    /// says how to make that run alone.
     pub fn run(&self) -> CrashReport {
-        let calm = self.run_once(0);
-        for boundary in 1..=calm.boundaries {
-            let crashed = self.run_once(boundary);
-            let place = format!("crash at boundary {boundary} of {}", calm.boundaries);
-            assert_eq!(crashed.result, calm.result, "{place}: another result");
-            assert!(crashed.crashed, "{place}: never reached");
-            assert_eq!(crashed.repeated, [] as [String; 0], "{place}: finished steps ran again");
-            let expected = count(&calm.effects);
-            let happened = count(&crashed.effects);
-            let missing: Vec<_> = expected.keys().filter(|label| !happened.contains_key(*label)).collect();
-            assert!(missing.is_empty(), "{place}: effects never happened: {missing:?}");
-        }
+        let calm = self.trials.scenario().run();
+        let crashed_runs = match &self.only {
+            Some(only) => self.check(&calm, only).map(|_| 1),
+            None => {
+                let runs = in_parallel(self.trials.threads, calm.boundaries.len(), |index| {
+                    self.check_from(&calm, index + 1)
+                });
+                runs.map(|runs| runs.into_iter().sum())
+            }
+        };
+        let crashed_runs = crashed_runs.unwrap_or_else(|failure| panic!("{failure}"));
         CrashReport {
             result: calm.result,
-            boundaries: calm.boundaries,
+            left: calm.left,
+            boundaries: calm.boundaries.len(),
             checkpoint_calls: calm.checkpoint_calls,
             effects: calm.effects.into_iter().map(|effect| effect.label).collect(),
+            crashed_runs,
         }
     }
 
-    /// One run that dies at `boundary`, or never when that is 0.
-    fn run_once(&self, boundary: usize) -> Ended {
-        take_effects();
-        virtual_time(async {
-            let boundaries = Boundaries::dying_at(boundary);
-            let test = TestEngine::probed(Arc::clone(&boundaries));
-            if let Some(prepare) = &self.prepare {
-                prepare(&test);
+    /// The run that dies at `first`, and those that die a second time; gives how many they are.
+    fn check_from(&self, calm: &Survived, first: usize) -> Result<usize, String> {
+        let once = self.check(calm, &[first].into())?;
+        if !self.pairs {
+            return Ok(1);
+        }
+        let boundaries = once.boundaries.len();
+        for second in first + 1..=boundaries {
+            self.check(calm, &[first, second].into())?;
+        }
+        Ok(1 + boundaries - first)
+    }
+
+    /// Makes one run and compares it with the calm one.
+    fn check(&self, calm: &Survived, plan: &BTreeSet<usize>) -> Result<Survived, String> {
+        let scenario = self.trials.scenario();
+        let run = catch_unwind(AssertUnwindSafe(|| scenario.crash_at(plan.iter().copied())));
+        let wrong = match &run {
+            Ok(run) => compare(calm, run, plan),
+            Err(panic) => Some(format!("the run panicked: {}", panic_text(&**panic))),
+        };
+        match (wrong, run) {
+            (None, Ok(run)) => Ok(run),
+            (wrong, run) => {
+                let crashes = run.map(|run| run.crashes).unwrap_or_default();
+                Err(report(calm, plan, &crashes, &wrong.unwrap_or_default()))
             }
-            let run = test.start(self.function.clone(), (self.input)()).await;
-            let world = self.world.as_ref().map(|world| tokio::spawn(world(run.world())));
-            let mut death = None;
-            let result = tokio::select! {
-                result = run.output() => result,
-                () = boundaries.died.notified() => {
-                    death = Some(Death { finished: finished(&test, &run).await, effects: effect_count() });
-                    test.kill().await;
-                    test.revive();
-                    run.output().await
-                }
-            };
-            // Read before the world is stopped: it may be in the middle of a callback that nobody waits for.
-            let checkpoint_calls = boundaries.checkpoints();
-            // The invocation that ended the execution may still be on its way out.
-            tokio::task::yield_now().await;
-            if let Some(world) = world {
-                world.abort();
-            }
-            let effects = take_effects();
-            Ended {
-                result: describe(result),
-                boundaries: boundaries.passed(),
-                checkpoint_calls,
-                crashed: death.is_some(),
-                repeated: death.map(|death| death.repeated(&effects)).unwrap_or_default(),
-                effects,
-            }
-        })
+        }
     }
 }
 
-struct Ended {
-    result: String,
-    boundaries: usize,
-    checkpoint_calls: usize,
-    crashed: bool,
-    repeated: Vec<String>,
-    effects: Vec<Effect>,
-}
-
-/// What was certain when the process died.
-struct Death {
-    finished: BTreeSet<OperationId>,
-    effects: usize,
-}
-
-impl Death {
-    /// The effects that steps had again although they were finished.
-    fn repeated(&self, effects: &[Effect]) -> Vec<String> {
-        let after = effects.iter().skip(self.effects);
-        let again =
-            after.filter(|effect| effect.step.as_ref().is_some_and(|step| self.finished.contains(step)));
-        again.map(|effect| effect.label.clone()).collect()
+/// What is wrong with a run, if anything is.
+fn compare(calm: &Survived, run: &Survived, plan: &BTreeSet<usize>) -> Option<String> {
+    if run.crashes.len() < plan.len() {
+        return Some("the run ended before it reached the boundary".to_owned());
     }
-}
-
-async fn finished<O>(test: &TestEngine, run: &TestRun<O>) -> BTreeSet<OperationId> {
-    let recorded = operations(&test.engine(), run.arn()).await.expect("the execution was started");
-    let finished = recorded.into_iter().filter(|operation| operation.status.is_terminal());
-    finished.map(|operation| operation.id).collect()
-}
-
-fn describe<O: Debug>(output: Result<O, RunError>) -> String {
-    match output {
-        Ok(output) => format!("{output:?}"),
-        Err(error) => error.to_string(),
+    if run.result != calm.result {
+        return Some(format!(
+            "another result\n  without the crash: {}\n  with it:           {}",
+            calm.result, run.result
+        ));
     }
+    if !run.repeated.is_empty() {
+        return Some(format!("finished steps had their effects again: {:?}", run.repeated));
+    }
+    let happened = count(&run.effects);
+    let missing: Vec<_> =
+        count(&calm.effects).into_keys().filter(|label| !happened.contains_key(label)).collect();
+    if !missing.is_empty() {
+        return Some(format!("effects never happened: {missing:?}"));
+    }
+    if run.left != calm.left {
+        return Some(format!(
+            "it left something else behind\n  without the crash: {}\n  with it: {}",
+            calm.left.as_deref().unwrap_or_default(),
+            run.left.as_deref().unwrap_or_default()
+        ));
+    }
+    None
+}
+
+fn report(
+    calm: &Survived,
+    plan: &BTreeSet<usize>,
+    crashes: &[crate::probe::Boundary],
+    wrong: &str,
+) -> String {
+    let of = calm.boundaries.len();
+    // A run that panicked tells nothing; up to the first crash it was the calm one.
+    let moment = |number: &usize| {
+        let known = crashes.iter().chain(&calm.boundaries).find(|boundary| boundary.number == *number);
+        known.map_or("after an earlier crash", |boundary| boundary.moment.as_str()).to_owned()
+    };
+    let places: Vec<_> =
+        plan.iter().map(|number| format!("boundary {number} of {of}, {}", moment(number))).collect();
+    let numbers: Vec<_> = plan.iter().map(ToString::to_string).collect();
+    format!(
+        "crash at {}: {wrong}\nmake this run alone with `.only([{}]).run()`",
+        places.join(", and at "),
+        numbers.join(", ")
+    )
 }
 
 fn count(effects: &[Effect]) -> BTreeMap<&str, usize> {

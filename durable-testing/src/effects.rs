@@ -4,12 +4,13 @@ use std::cell::RefCell;
 
 use durable_runtime::{current_step, protocol::OperationId};
 
-/// Something that a step did to the outside world.
+/// Something that happened in the outside world.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Effect {
-    pub(crate) label: String,
+pub struct Effect {
+    /// What.
+    pub label: String,
     /// The step that did it; `None` for an effect outside of any step.
-    pub(crate) step: Option<OperationId>,
+    pub step: Option<OperationId>,
 }
 
 thread_local! {
@@ -26,8 +27,15 @@ pub fn effect(label: impl Into<String>) {
     EFFECTS.with_borrow_mut(|effects| effects.push(effect));
 }
 
-/// The effects since the last call.
-pub(crate) fn take_effects() -> Vec<Effect> {
+/// The effects on this thread so far, without taking them.
+#[must_use]
+pub fn effects() -> Vec<Effect> {
+    EFFECTS.with_borrow(Clone::clone)
+}
+
+/// The effects on this thread since the last call.
+#[must_use]
+pub fn take_effects() -> Vec<Effect> {
     EFFECTS.take()
 }
 

@@ -6,25 +6,25 @@ use std::{
     time::Duration,
 };
 
-use durable_engine::{
-    Engine, EngineError, ExecutionSummary, HistoryPage, MemoryStore, PageLimit, ResultError, RunError,
-    StartOptions,
-    service::{Event, EventType},
-};
+use durable_engine::{Engine, EngineError, MemoryStore, PageLimit, RunError, StartOptions};
 use durable_runtime::{
     Root,
     environment::{Clock, Options},
-    protocol::{ErrorObject, Operation, Payload},
-    service::BoxFuture,
+    intercept::{Interceptor, StepInterceptor},
+    protocol::Operation,
     workflow::SharedWorkflow,
 };
-use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{
+    between::{Between, in_front_of},
     clock::VirtualClock,
-    probe::{Boundaries, Probed},
-    world::World,
+    fakes::Fakes,
+    faults::Faults,
+    gate::Gates,
+    outside::Outside,
+    probe::Boundaries,
+    run::{TestRun, Wait},
 };
 
 /// An embedded engine for tests: in memory, in virtual time, strict like the service.
@@ -36,7 +36,7 @@ pub struct TestEngine {
 }
 
 /// See [`TestEngine::wrapping`].
-type Wrapper = Box<dyn Fn(SharedWorkflow) -> SharedWorkflow + Send + Sync>;
+pub(crate) type Wrapper = Box<dyn Fn(SharedWorkflow) -> SharedWorkflow + Send + Sync>;
 
 /// Rounds of the scheduler in which every waiting task has been polled.
 const HANDLES_LET_GO: usize = 8;
@@ -47,11 +47,25 @@ struct Shared {
     options: Options,
     page: PageLimit,
     workflows: Mutex<Vec<SharedWorkflow>>,
-    wrapper: Option<Wrapper>,
+    /// Around every workflow, the innermost first.
+    wrappers: Vec<Wrapper>,
     engine: Mutex<Option<Engine>>,
     /// Counts the lives of the engine; changes when it is reborn.
     life: watch::Sender<usize>,
     boundaries: Arc<Boundaries>,
+    fakes: Arc<Fakes>,
+    outside: Outside,
+}
+
+/// What an engine is made of.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) options: Options,
+    pub(crate) page: Option<PageLimit>,
+    pub(crate) boundaries: Arc<Boundaries>,
+    pub(crate) faults: Option<Faults>,
+    pub(crate) gates: Option<Arc<Gates>>,
+    pub(crate) wrappers: Vec<Wrapper>,
 }
 
 impl fmt::Debug for Shared {
@@ -76,42 +90,58 @@ impl TestEngine {
     /// An engine with other driver options.
     #[must_use]
     pub fn with_options(options: Options) -> Self {
-        Self::build(options, PageLimit::NONE, Arc::default(), None)
+        Self::build(Parts { options, ..Parts::default() })
     }
 
     /// An engine that hands out the state in pages, as the service does with a large one.
     #[must_use]
     pub fn with_state_page(page: PageLimit) -> Self {
-        Self::build(Options::default(), page, Arc::default(), None)
+        Self::build(Parts { page: Some(page), ..Parts::default() })
     }
 
     /// An engine whose every workflow is wrapped in another one before it is registered: for a service that
     /// answers late, refuses, or loses answers, replace the service in the environment of each invocation.
     #[must_use]
     pub fn wrapping(wrapper: impl Fn(SharedWorkflow) -> SharedWorkflow + Send + Sync + 'static) -> Self {
-        Self::build(Options::default(), PageLimit::NONE, Arc::default(), Some(Box::new(wrapper)))
+        Self::build(Parts { wrappers: vec![Box::new(wrapper)], ..Parts::default() })
     }
 
-    pub(crate) fn probed(boundaries: Arc<Boundaries>) -> Self {
-        Self::build(Options::default(), PageLimit::NONE, boundaries, None)
+    /// An engine with somebody between its workflows and their service; see [`Between`].
+    #[must_use]
+    pub fn between<B: Between>(between: &Arc<B>) -> Self {
+        let between: Arc<dyn Between> = Arc::<B>::clone(between);
+        Self::wrapping(move |workflow| in_front_of(workflow, Arc::clone(&between)))
     }
 
-    fn build(
-        options: Options,
-        page: PageLimit,
-        boundaries: Arc<Boundaries>,
-        wrapper: Option<Wrapper>,
-    ) -> Self {
+    /// An engine whose service misbehaves; see [`Faults`].
+    #[must_use]
+    pub fn with_faults(faults: &Faults) -> Self {
+        Self::build(Parts { faults: Some(faults.clone()), ..Parts::default() })
+    }
+
+    pub(crate) fn build(mut parts: Parts) -> Self {
+        let fakes = Arc::new(Fakes::behind(parts.gates.clone()));
+        let interceptor: Arc<dyn StepInterceptor> = Arc::<Fakes>::clone(&fakes);
+        parts.options.interceptor = Some(Interceptor::new(interceptor));
+        let mut wrappers = parts.wrappers;
+        if let Some(faults) = parts.faults {
+            let faults = faults.between();
+            wrappers.push(Box::new(move |workflow| in_front_of(workflow, Arc::clone(&faults))));
+        }
+        let probe: Arc<dyn Between> = Arc::<Boundaries>::clone(&parts.boundaries);
+        wrappers.push(Box::new(move |workflow| in_front_of(workflow, Arc::clone(&probe))));
         let shared = Shared {
             store: MemoryStore::new(),
             clock: VirtualClock::new(),
-            options,
-            page,
+            options: parts.options,
+            page: parts.page.unwrap_or(PageLimit::NONE),
             workflows: Mutex::default(),
-            wrapper,
+            wrappers,
             engine: Mutex::default(),
             life: watch::Sender::new(0),
-            boundaries,
+            boundaries: parts.boundaries,
+            fakes,
+            outside: Outside::behind(parts.gates),
         };
         let test = Self { shared: Arc::new(shared) };
         test.revive();
@@ -139,11 +169,14 @@ impl TestEngine {
     /// Outside of a tokio runtime.
     pub fn revive(&self) {
         let shared = &self.shared;
+        // Another one in each life, as the numbers of a real process are.
+        let id_seed = *shared.life.borrow() as u64;
         let mut builder = Engine::builder()
             .memory(&shared.store)
             .clock(Arc::new(shared.clock))
             .driver_options(shared.options.clone())
-            .state_page(shared.page);
+            .state_page(shared.page)
+            .id_seed(id_seed);
         for workflow in self.lock(&shared.workflows).iter() {
             builder = builder.workflow(Arc::clone(workflow));
         }
@@ -185,30 +218,40 @@ impl TestEngine {
     /// Checkpoint calls of all executions so far, refreshes included.
     #[must_use]
     pub fn checkpoint_calls(&self) -> usize {
-        self.shared.boundaries.checkpoints()
+        self.shared.boundaries.total().checkpoints
     }
 
     /// Invocations of all executions so far.
     #[must_use]
     pub fn invocations(&self) -> usize {
-        self.shared.boundaries.invocations()
+        self.shared.boundaries.total().invocations
+    }
+
+    pub(crate) fn boundaries(&self) -> &Boundaries {
+        &self.shared.boundaries
+    }
+
+    pub(crate) fn fakes(&self) -> &Fakes {
+        &self.shared.fakes
+    }
+
+    pub(crate) fn outside(&self) -> &Outside {
+        &self.shared.outside
     }
 
     /// Registers a function that others invoke.
     pub fn register<Arguments: 'static, F: Root<Arguments>>(&self, function: F) {
         let workflow = durable_runtime::workflow(function);
-        let inner = match &self.shared.wrapper {
-            Some(wrap) => wrap(workflow),
-            None => workflow,
-        };
-        let probed: SharedWorkflow =
-            Arc::new(Probed { inner, boundaries: Arc::clone(&self.shared.boundaries) });
+        self.add(self.shared.wrappers.iter().fold(workflow, |workflow, wrap| wrap(workflow)));
+    }
+
+    pub(crate) fn add(&self, workflow: SharedWorkflow) {
         let mut workflows = self.lock(&self.shared.workflows);
-        workflows.retain(|known| known.name() != probed.name());
-        workflows.push(Arc::clone(&probed));
+        workflows.retain(|known| known.name() != workflow.name());
+        workflows.push(Arc::clone(&workflow));
         drop(workflows);
         if let Some(engine) = self.try_engine() {
-            engine.register_workflow(probed);
+            engine.register_workflow(workflow);
         }
     }
 
@@ -250,120 +293,8 @@ impl TestEngine {
     }
 }
 
-/// Waits for the end of an execution in one life of the engine.
-type Wait<O> = Arc<dyn Fn(Engine, String) -> BoxFuture<'static, Result<O, RunError>> + Send + Sync>;
-
-/// An execution under test. It holds no handle on the engine, so that the engine can die.
-#[derive(Clone)]
-pub struct TestRun<O> {
-    test: TestEngine,
-    arn: String,
-    wait: Wait<O>,
-}
-
-impl<O> fmt::Debug for TestRun<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestRun").field("arn", &self.arn).finish_non_exhaustive()
-    }
-}
-
-impl<O> TestRun<O> {
-    /// The execution's ARN.
-    #[must_use]
-    pub fn arn(&self) -> &str {
-        &self.arn
-    }
-
-    /// Waits for the end, in virtual time and through all lives of the engine, and gives what the function
-    /// returned.
-    ///
-    /// # Errors
-    ///
-    /// The execution ended otherwise than by returning.
-    pub async fn output(&self) -> Result<O, RunError> {
-        let mut lives = self.test.lives();
-        loop {
-            lives.mark_unchanged();
-            let Some(engine) = self.test.try_engine() else {
-                // Killed: the engine's own sender keeps the channel open.
-                let _ = lives.changed().await;
-                continue;
-            };
-            tokio::select! {
-                result = (self.wait)(engine, self.arn.clone()) => return result,
-                _ = lives.changed() => {}
-            }
-        }
-    }
-
-    /// The execution as the engine sees it now.
-    ///
-    /// # Panics
-    ///
-    /// The engine was killed.
-    pub async fn summary(&self) -> ExecutionSummary {
-        self.test.engine().get(self.arn()).await.expect("the execution exists")
-    }
-
-    /// The outside of the execution: whoever completes its callbacks.
-    #[must_use]
-    pub fn world(&self) -> World {
-        World::new(self.test.clone(), self.arn().to_owned())
-    }
-
-    /// Its operations, without the execution itself.
-    ///
-    /// # Panics
-    ///
-    /// The engine was killed.
-    pub async fn operations(&self) -> Vec<Operation> {
-        operations(&self.test.engine(), self.arn()).await.expect("the execution exists")
-    }
-
-    /// Its events.
-    ///
-    /// # Panics
-    ///
-    /// The engine was killed.
-    pub async fn events(&self) -> Vec<Event> {
-        let history = self.test.engine().history(self.arn(), HistoryPage::all()).await;
-        history.expect("the execution exists").events
-    }
-
-    /// The types of its events, in order: what most tests want to compare.
-    pub async fn event_types(&self) -> Vec<EventType> {
-        self.events().await.into_iter().map(|event| event.event_type).collect()
-    }
-
-    /// Completes the next open callback of this name with a JSON value. See [`World::complete`].
-    pub async fn complete<V: Serialize + Sync>(&self, callback: &str, value: &V) {
-        self.world().complete(callback, value).await;
-    }
-
-    /// Fails the next open callback of this name. See [`World::fail`].
-    pub async fn fail(&self, callback: &str, error: ErrorObject) {
-        self.world().fail(callback, error).await;
-    }
-}
-
-impl<T, E> TestRun<Result<T, E>> {
-    /// As [`TestRun::output`], with the function's error and how else it may end in one type.
-    ///
-    /// # Errors
-    ///
-    /// The function's own error, or how else the execution ended.
-    pub async fn result(&self) -> Result<T, ResultError<E>> {
-        self.output().await.map_err(ResultError::Run)?.map_err(ResultError::Failed)
-    }
-}
-
 pub(crate) async fn operations(engine: &Engine, arn: &str) -> Result<Vec<Operation>, EngineError> {
     let mut operations = engine.operations(arn).await?;
     operations.retain(|operation| !arn.ends_with(operation.id.as_str()));
     Ok(operations)
-}
-
-/// A JSON value as a payload.
-pub(crate) fn json<V: Serialize>(value: &V) -> Payload {
-    Payload::from(serde_json::to_string(value).expect("a test's value can be written as JSON"))
 }

@@ -22,15 +22,34 @@
 //!
 //! [`CrashEverywhere`] runs a workflow once for each moment at which its process could die.
 
+mod answer;
+mod between;
 mod clock;
 mod crash;
 mod effects;
 mod engine;
+mod fakes;
+mod faults;
+mod gate;
+mod history;
+mod outside;
 mod probe;
+mod random;
+mod run;
+mod scenario;
+mod script;
+mod trials;
 mod world;
 
+pub use answer::{Answer, CallbackRequest, IntoAnswer};
+pub use between::{Between, Invocation, Invoked};
 pub use clock::{VirtualClock, virtual_time};
 pub use crash::{CrashEverywhere, CrashReport};
-pub use effects::effect;
-pub use engine::{TestEngine, TestRun};
+pub use effects::{Effect, effect, effects, take_effects};
+pub use engine::TestEngine;
+pub use faults::Faults;
+pub use history::{OperationHistory, RunHistory};
+pub use probe::Boundary;
+pub use run::TestRun;
+pub use scenario::{Scenario, Survived};
 pub use world::World;

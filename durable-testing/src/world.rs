@@ -1,10 +1,13 @@
 //! The outside of an execution: completes callbacks, and survives the engine's death.
 
 use durable_engine::{CallbackError, Engine};
-use durable_runtime::protocol::{ErrorObject, OperationStatus, OperationType, Payload};
+use durable_runtime::protocol::{ErrorObject, OperationStatus, OperationType};
 use serde::Serialize;
 
-use crate::engine::{TestEngine, json, operations};
+use crate::{
+    answer::{Reply, json},
+    engine::{TestEngine, operations},
+};
 
 /// Whoever completes an execution's callbacks. It goes on when the engine is killed and revived, and repeats
 /// what was not acknowledged, like a real sender.
@@ -45,13 +48,13 @@ impl World {
     /// Waits until a callback of this name is open, and completes it with a JSON value.
     pub async fn complete<V: Serialize + Sync>(&self, callback: &str, value: &V) {
         let id = self.callback(callback).await;
-        self.send(&id, Message::Success(json(value))).await;
+        self.send(&id, Message::Reply(Reply::Success(json(value)))).await;
     }
 
     /// Waits until a callback of this name is open, and fails it.
     pub async fn fail(&self, callback: &str, error: ErrorObject) {
         let id = self.callback(callback).await;
-        self.send(&id, Message::Failure(error)).await;
+        self.send(&id, Message::Reply(Reply::Failure(error))).await;
     }
 
     /// Sends a heartbeat for an open callback of this name.
@@ -62,28 +65,11 @@ impl World {
 
     /// Completes a callback by its id: at least once, whatever happens to the engine meanwhile.
     pub async fn complete_id<V: Serialize + Sync>(&self, id: &str, value: &V) {
-        self.send(id, Message::Success(json(value))).await;
+        self.send(id, Message::Reply(Reply::Success(json(value)))).await;
     }
 
     async fn send(&self, id: &str, message: Message) {
-        let mut lives = self.test.lives();
-        loop {
-            lives.mark_unchanged();
-            if let Some(engine) = self.test.try_engine() {
-                let sent = tokio::select! {
-                    sent = message.send(&engine, id) => Some(sent),
-                    _ = lives.changed() => None,
-                };
-                match sent {
-                    // A repetition after a lost acknowledgement finds the callback closed.
-                    Some(Ok(()) | Err(CallbackError::Closed { .. })) => return,
-                    Some(Err(CallbackError::Unknown { .. })) => return,
-                    Some(Err(_)) | None => {}
-                }
-            } else {
-                let _ = lives.changed().await;
-            }
-        }
+        deliver(&self.test, id, message).await;
     }
 
     async fn open_callback(&self, engine: &Engine, name: &str) -> Option<String> {
@@ -97,17 +83,39 @@ impl World {
     }
 }
 
-enum Message {
-    Success(Payload),
-    Failure(ErrorObject),
+/// Sends a message for a callback until it is acknowledged, or nobody can take it any more.
+pub(crate) async fn deliver(test: &TestEngine, id: &str, message: Message) {
+    let mut lives = test.lives();
+    loop {
+        lives.mark_unchanged();
+        if let Some(engine) = test.try_engine() {
+            let sent = tokio::select! {
+                sent = message.send(&engine, id) => Some(sent),
+                _ = lives.changed() => None,
+            };
+            match sent {
+                // A repetition after a lost acknowledgement finds the callback closed.
+                Some(Ok(()) | Err(CallbackError::Closed { .. })) => return,
+                Some(Err(CallbackError::Unknown { .. })) => return,
+                Some(Err(_)) | None => {}
+            }
+        } else {
+            let _ = lives.changed().await;
+        }
+    }
+}
+
+/// What can be said about a callback.
+pub(crate) enum Message {
+    Reply(Reply),
     Heartbeat,
 }
 
 impl Message {
     async fn send(&self, engine: &Engine, id: &str) -> Result<(), CallbackError> {
         match self {
-            Self::Success(payload) => engine.succeed_callback(id, Some(payload.clone())).await,
-            Self::Failure(error) => engine.fail_callback(id, Some(error.clone())).await,
+            Self::Reply(Reply::Success(payload)) => engine.succeed_callback(id, Some(payload.clone())).await,
+            Self::Reply(Reply::Failure(error)) => engine.fail_callback(id, Some(error.clone())).await,
             Self::Heartbeat => engine.heartbeat_callback(id).await,
         }
     }

@@ -1,28 +1,18 @@
 //! The process dies twice, at every pair of boundaries: the second time while it recovers from the first, or later.
 
-use std::{collections::BTreeSet, fmt::Debug, time::Duration};
+use std::{fmt::Debug, time::Duration};
 
-use cross_tests::{campaign::survive, journal::note};
 use durable_runtime::{Root, prelude::*};
-use durable_testing::World;
+use durable_testing::{CrashEverywhere, World, effect as note};
 
 /// Crashes `function` at every pair of boundaries and gives the result that all runs had.
 fn die_twice<F, Fut>(function: F, world: fn(World) -> Fut) -> String
 where
     F: Root<(), Input = ()> + Clone,
-    F::Output: Debug,
+    F::Output: Debug + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let calm = survive(function.clone(), (), BTreeSet::new(), world);
-    for first in 1..=calm.boundaries {
-        // A crash adds boundaries: the lost call again, and an invocation's beginning.
-        for second in first + 1..=calm.boundaries + 3 {
-            let crashed = survive(function.clone(), (), [first, second].into(), world);
-            assert_eq!(crashed.result, calm.result, "crashes at {first} and {second} of {}", calm.boundaries);
-            assert_eq!(crashed.repeated, [] as [&str; 0], "crashes at {first} and {second}");
-        }
-    }
-    calm.result
+    CrashEverywhere::new(function, || ()).world(world).pairs().run().result
 }
 
 async fn nobody(_: World) {}

@@ -10,7 +10,6 @@
 
 mod kill {
     pub(crate) mod evidence;
-    pub(crate) mod random;
 }
 
 use std::{
@@ -19,7 +18,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kill::{evidence::Evidence, random::Random};
+use cross_tests::random::Random;
+use kill::evidence::Evidence;
 
 /// Executions in one database.
 const EXECUTIONS: u64 = 50;

@@ -1,8 +1,13 @@
 //! Configuration from the environment; everything that is wrong with it is reported at once.
 
-use std::{ops::RangeInclusive, time::Duration};
+mod variables;
 
-use crate::callback::Authentication;
+use std::time::Duration;
+
+pub use variables::ConfigError;
+pub(crate) use variables::Variables;
+
+use crate::callback::{Authentication, WebhookOptions};
 
 /// What the environment may say; every part is optional on one machine.
 #[derive(Clone, Debug)]
@@ -15,18 +20,9 @@ pub struct Config {
     pub webhook: Option<String>,
     /// What senders of callbacks have to prove.
     pub authentication: Authentication,
+    /// Who is told of callbacks.
+    pub callback_webhooks: Option<WebhookOptions>,
 }
-
-/// Every variable that is missing or malformed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration is not usable:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
-pub struct ConfigError(pub Vec<String>);
-
-const HOUR: u64 = 60 * 60;
-/// A callback may stay open for a year; the execution that waits for it, too.
-const LONGEST_APPROVAL_HOURS: u64 = 8_760;
-/// The embedded agents send one every 20 seconds; more than the longest phase would change nothing.
-const HEARTBEAT_SECONDS: RangeInclusive<u64> = 60..=14_400;
 
 impl Config {
     /// Reads the process's environment.
@@ -44,54 +40,26 @@ impl Config {
     ///
     /// Every variable that is malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let mut problems = Vec::new();
-
-        let mut number = |name: &str, range: RangeInclusive<u64>| {
-            let text = variable(name)?;
-            let number = text.trim().parse().ok().filter(|number| range.contains(number));
-            if number.is_none() {
-                let (from, to) = (range.start(), range.end());
-                problems.push(format!("{name}: expected a whole number from {from} to {to}, got `{text}`"));
-            }
-            number
+        // No TLS is compiled in on one machine.
+        const SCHEMES: &[&str] = &["http"];
+        let mut variables = Variables::new(variable);
+        let config = Self {
+            approval_timeout: variables.approval_timeout(),
+            heartbeat_timeout: variables.heartbeat_timeout(),
+            webhook: variables.url("APPROVAL_WEBHOOK_URL", SCHEMES),
+            authentication: variables.authentication(),
+            callback_webhooks: variables.callback_webhooks(SCHEMES),
         };
-        let hours = number("APPROVAL_TIMEOUT_HOURS", 1..=LONGEST_APPROVAL_HOURS).unwrap_or(24);
-        let heartbeat = number("AGENT_HEARTBEAT_TIMEOUT_SECONDS", HEARTBEAT_SECONDS);
-        let webhook = variable("APPROVAL_WEBHOOK_URL");
-        if let Some(url) = &webhook
-            && !reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.has_host())
-        {
-            problems.push("APPROVAL_WEBHOOK_URL: expected an http:// URL".to_owned());
-        }
-        let api_key = variable("CALLBACK_API_KEY");
-        let hmac_secret = variable("CALLBACK_HMAC_SECRET");
-        for (name, secret) in [("CALLBACK_API_KEY", &api_key), ("CALLBACK_HMAC_SECRET", &hmac_secret)] {
-            if secret.as_ref().is_some_and(|secret| secret.len() < 16) {
-                problems.push(format!("{name}: expected at least 16 characters"));
-            }
-        }
-        if api_key.as_ref().is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
-            problems.push(
-                "CALLBACK_API_KEY: expected printable ASCII without spaces, as it is sent in a header"
-                    .to_owned(),
-            );
-        }
-        if !problems.is_empty() {
-            return Err(ConfigError(problems));
-        }
-        Ok(Self {
-            approval_timeout: Duration::from_secs(hours * HOUR),
-            heartbeat_timeout: heartbeat.map(Duration::from_secs),
-            webhook,
-            authentication: Authentication { api_key, hmac_secret, embedded_key: None },
-        })
+        variables.finish()?;
+        Ok(config)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HOUR: u64 = 60 * 60;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::read(|name| {
@@ -114,6 +82,7 @@ mod tests {
             ("APPROVAL_WEBHOOK_URL", "ftp://x"),
             ("CALLBACK_API_KEY", "short"),
             ("CALLBACK_HMAC_SECRET", "short"),
+            ("CALLBACK_WEBHOOK_URLS", "http://a/hook, nonsense"),
         ])
         .unwrap_err();
         let names: Vec<_> = error.0.iter().map(|problem| problem.split(':').next().unwrap()).collect();
@@ -123,9 +92,19 @@ mod tests {
             "APPROVAL_WEBHOOK_URL",
             "CALLBACK_API_KEY",
             "CALLBACK_HMAC_SECRET",
+            "CALLBACK_WEBHOOK_URLS",
+            "CALLBACK_WEBHOOK_SECRET",
         ];
         assert_eq!(names, expected);
         assert!(!error.to_string().contains("`short`"), "secrets are not repeated");
+    }
+
+    #[test]
+    fn a_timeout_in_seconds_goes_before_the_one_in_hours() {
+        let hours = ("APPROVAL_TIMEOUT_HOURS", "2");
+        let config = read(&[hours, ("APPROVAL_TIMEOUT_SECONDS", "6")]).unwrap();
+        assert_eq!(config.approval_timeout, Duration::from_secs(6));
+        assert!(read(&[hours, ("APPROVAL_TIMEOUT_SECONDS", "0")]).is_err());
     }
 
     #[test]

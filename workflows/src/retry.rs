@@ -8,12 +8,15 @@ use durable_runtime::{Jitter, RetryPolicy, protocol::ErrorObject};
 
 use crate::{callback::CallbackFault, error::WorkflowError};
 
-/// Records, artifacts, events: local to the deployment, so usually back within seconds.
-pub(crate) const STORES: RetryPolicy = policy(5, 1, 15, workflow_error_may_pass);
+// The steps of a workflow outlast minutes in which a store or an agent is away: waiting costs nothing, and hours of
+// agents' work hang on it.
+
+/// Records, artifacts, events.
+pub(crate) const STORES: RetryPolicy = policy(12, 1, 60, workflow_error_may_pass);
 /// Calls to agents, which may be busy or restarting.
-pub(crate) const AGENTS: RetryPolicy = policy(6, 1, 60, workflow_error_may_pass);
+pub(crate) const AGENTS: RetryPolicy = policy(12, 1, 60, workflow_error_may_pass);
 /// Asking a reviewer, through a channel of somebody else's.
-pub(crate) const NOTIFICATIONS: RetryPolicy = policy(5, 1, 30, workflow_error_may_pass);
+pub(crate) const NOTIFICATIONS: RetryPolicy = policy(12, 1, 60, workflow_error_may_pass);
 
 /// Storing a callback: its sender waits for the answer, and a gateway gives up after 29 s.
 pub(crate) const CALLBACK_STORAGE: RetryPolicy = policy(4, 1, 4, callback_fault_may_pass);
@@ -21,6 +24,16 @@ pub(crate) const CALLBACK_STORAGE: RetryPolicy = policy(4, 1, 4, callback_fault_
 pub(crate) const CALLBACK_DELIVERY: RetryPolicy = policy(4, 1, 8, callback_fault_may_pass);
 /// The next heartbeat makes up for a lost one.
 pub(crate) const HEARTBEATS: RetryPolicy = policy(2, 1, 1, callback_fault_may_pass);
+
+/// Telling a registered receiver, which may be down for hours; nobody waits for it.
+pub(crate) const WEBHOOKS: RetryPolicy = policy(16, 1, 3600, always);
+
+/// An agent's work: the same task fails the same way again, unless what it needed was not there.
+#[cfg(feature = "aws")]
+pub(crate) const AGENT_WORK: RetryPolicy = policy(3, 2, 30, agent_failure_may_pass);
+/// An agent's callback; the callback handler may be down for a while, and the work was long.
+#[cfg(feature = "aws")]
+pub(crate) const AGENT_DELIVERY: RetryPolicy = policy(14, 1, 900, agent_fault_may_pass);
 
 const fn policy(
     max_attempts: u32,
@@ -38,6 +51,10 @@ const fn policy(
     }
 }
 
+fn always(_: &ErrorObject) -> bool {
+    true
+}
+
 /// An error that is none of ours, such as a panic, is worth another attempt.
 fn workflow_error_may_pass(error: &ErrorObject) -> bool {
     let ours = error.error_data.as_deref().map(serde_json::from_str::<WorkflowError>);
@@ -47,6 +64,21 @@ fn workflow_error_may_pass(error: &ErrorObject) -> bool {
 fn callback_fault_may_pass(error: &ErrorObject) -> bool {
     let ours = error.error_data.as_deref().map(serde_json::from_str::<CallbackFault>);
     !matches!(ours, Some(Ok(fault)) if !fault.is_retryable())
+}
+
+#[cfg(feature = "aws")]
+fn agent_failure_may_pass(error: &ErrorObject) -> bool {
+    use crate::agents::{AgentFailure, FailureKind};
+    let ours = error.error_data.as_deref().map(serde_json::from_str::<AgentFailure>);
+    let passes = [FailureKind::InputUnavailable, FailureKind::Index];
+    !matches!(ours, Some(Ok(failure)) if !passes.contains(&failure.kind))
+}
+
+#[cfg(feature = "aws")]
+fn agent_fault_may_pass(error: &ErrorObject) -> bool {
+    use crate::lambda::AgentFault;
+    let ours = error.error_data.as_deref().map(serde_json::from_str::<AgentFault>);
+    !matches!(ours, Some(Ok(AgentFault::Refused(_) | AgentFault::NotATask(_))))
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ async fn a_callback_after_the_end_is_stored_and_changes_nothing() {
 async fn a_body_above_the_limit_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let host = TestHost::start(directory.path()).await;
-    let body = success("t", &json!("x".repeat(workflows::http::MAX_CALLBACK_BYTES)));
+    let body = success("t", &json!("x".repeat(workflows::callback::MAX_CALLBACK_BYTES)));
     let (status, answer) = host.callback(&body).await;
     assert_eq!(status, 413, "{answer}");
     assert!(answer["error"].is_string());

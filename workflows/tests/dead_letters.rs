@@ -16,10 +16,10 @@ use durable_runtime::protocol::ErrorObject;
 use serde_json::json;
 use workflows::{
     callback::{Authentication, Headers, Redriven, callback_handler},
-    host::Service,
+    host::{CallbackIntake, Service},
     local::{
-        A2aAgents, ArtifactDirectory, Database, Endpoints, EngineExecutions, LogAndWebhook, SigningKey,
-        SqliteCallbacks, SqliteEvents, SqliteRecords,
+        A2aAgents, ArtifactDirectory, Database, Endpoints, EngineExecutions, LogAndWebhook, LoggedMetrics,
+        SigningKey, SqliteCallbacks, SqliteEvents, SqliteRecords,
     },
     ports::{BoxFuture, DeliveryFailure, Executions, Ports, Settings},
 };
@@ -55,7 +55,7 @@ impl Executions for Moody {
     }
 }
 
-fn service(directory: &Path, executions: Arc<Moody>) -> (Service, Engine) {
+fn parts(directory: &Path, executions: Arc<Moody>) -> (Service, CallbackIntake, Engine) {
     let database = Database::open(&directory.join("records.db")).unwrap();
     let key = SigningKey::new(*b"test");
     let artifacts = ArtifactDirectory::open(directory.join("artifacts"), key, "http://127.0.0.1:9".into());
@@ -73,6 +73,8 @@ fn service(directory: &Path, executions: Arc<Moody>) -> (Service, Engine) {
         notify: Arc::new(LogAndWebhook::new(None)),
         events: Arc::new(SqliteEvents::new(database)),
         executions,
+        webhooks: None,
+        metrics: Arc::new(LoggedMetrics),
         settings: Settings {
             approval_timeout: Duration::from_secs(1),
             callback_url: nowhere(),
@@ -85,17 +87,18 @@ fn service(directory: &Path, executions: Arc<Moody>) -> (Service, Engine) {
         callback_handler(handler_ports.clone(), request)
     }));
     let executions = EngineExecutions::new(engine.clone());
-    (Service::new(ports, executions, artifacts, Authentication::default()), engine)
+    let intake = CallbackIntake::new(ports.clone(), executions.clone(), Authentication::default());
+    (Service::new(ports, Arc::new(executions)), intake, engine)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_delivered_is_kept_and_delivered_later() {
     let directory = tempfile::tempdir().unwrap();
     let executions = Arc::new(Moody::default());
-    let (service, engine) = service(directory.path(), executions.clone());
+    let (service, intake, engine) = parts(directory.path(), executions.clone());
     let body = json!({ "token": "t", "status": "SUCCESS", "result": 1 }).to_string();
 
-    let answer = service.receive_callback(Headers::default(), body.as_bytes()).await;
+    let answer = intake.receive(Headers::default(), body.as_bytes()).await;
     assert_eq!((answer.status, answer.body), (500, json!({ "error": "Failed to deliver callback" })));
     let letters = service.dead_letters().await.unwrap();
     assert_eq!(letters.len(), 1);
@@ -108,7 +111,7 @@ async fn what_can_not_be_delivered_is_kept_and_delivered_later() {
     assert_eq!(executions.taken.load(Ordering::SeqCst), 1);
 
     // The sender tries again, as it was told 500: nothing is delivered twice.
-    let answer = service.receive_callback(Headers::default(), body.as_bytes()).await;
+    let answer = intake.receive(Headers::default(), body.as_bytes()).await;
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("already_delivered")));
     assert_eq!(executions.taken.load(Ordering::SeqCst), 1);
     engine.shutdown(Duration::from_secs(5)).await;
@@ -119,12 +122,12 @@ async fn what_can_not_be_stored_is_answered_with_an_error_that_leaks_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let executions = Arc::new(Moody::default());
     executions.is_up.store(true, Ordering::SeqCst);
-    let (service, engine) = service(directory.path(), executions.clone());
+    let (_, intake, engine) = parts(directory.path(), executions.clone());
     let database = rusqlite::Connection::open(directory.path().join("records.db")).unwrap();
     database.execute_batch("DROP TABLE callback_results").unwrap();
 
     let body = json!({ "token": "t", "status": "SUCCESS", "result": 1 }).to_string();
-    let answer = service.receive_callback(Headers::default(), body.as_bytes()).await;
+    let answer = intake.receive(Headers::default(), body.as_bytes()).await;
     assert_eq!((answer.status, answer.body), (500, json!({ "error": "Failed to store callback result" })));
     assert_eq!(executions.taken.load(Ordering::SeqCst), 0, "nothing is delivered that is not stored");
     engine.shutdown(Duration::from_secs(5)).await;

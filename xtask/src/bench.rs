@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::{
     command::Cargo,
     figures::{Figure, table},
+    python::venv,
     readme,
 };
 
@@ -20,8 +21,21 @@ pub(crate) struct Arguments {
     write: bool,
 }
 
+/// The benches that run a function as a process.
+const WITH_FUNCTION: [&str; 2] = ["cold_start", "dev_server"];
+/// The bench that measures against Python.
+const WITH_PYTHON: &str = "callback";
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let needs_function = |bench: &String| WITH_FUNCTION.contains(&bench.as_str());
+    if arguments.benches.is_empty() || arguments.benches.iter().any(needs_function) {
+        build_function()?;
+    }
     let mut cargo = Cargo::new(["bench", "--package", "bench"]);
+    if arguments.benches.is_empty() || arguments.benches.iter().any(|bench| bench == WITH_PYTHON) {
+        let venv = venv("moto", "tests/e2e/moto/requirements.txt")?;
+        cargo = cargo.variable("BENCH_PYTHON", venv.program("python").display().to_string());
+    }
     for bench in &arguments.benches {
         cargo = cargo.arguments(["--bench", bench]);
     }
@@ -46,6 +60,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bail!("{missed} of {} figures are above what is required", figures.len());
     }
     Ok(())
+}
+
+/// Builds the function as functions are deployed.
+fn build_function() -> Result<()> {
+    let cargo = Cargo::new(["build", "--profile", "lambda", "--package", "bench-bootstrap"]);
+    let cargo = cargo.arguments(["--features", "lambda"]);
+    eprintln!("==> {cargo}");
+    cargo.run()
 }
 
 /// Figures mean nothing without the machine they were measured on.

@@ -27,12 +27,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    // In one go, so that what both depend on is built once.
-    Cargo::new(["build", "--package", "durable-cli", "--package", "conformance"])
-        .arguments(["--bins", "--features", "conformance/lambda"])
-        .run()?;
-
-    let programs = programs()?;
+    let programs = build()?;
     let folder = programs.join("conformance-data");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("can't empty {}", folder.display()))?;
@@ -51,6 +46,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     drop(server);
     ensure!(judge.success(), "not all requirements are met");
     Ok(())
+}
+
+/// Builds the server and the functions of the suite, and gives the folder where they are.
+pub(crate) fn build() -> Result<PathBuf> {
+    // In one go, so that what both depend on is built once.
+    Cargo::new(["build", "--package", "durable-cli", "--package", "conformance"])
+        .arguments(["--bins", "--features", "conformance/lambda"])
+        .run()?;
+    programs()
 }
 
 /// Where cargo puts programs: this one is there, too.

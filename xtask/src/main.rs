@@ -1,12 +1,16 @@
 //! Set-up and checks of the workspace: `cargo xtask test`, `cargo xtask bench`, `cargo xtask campaign`.
 //!
-//! Needs cargo and a C compiler, nothing else.
+//! Needs cargo and a C compiler; the tests by AWS's clients need Python, too.
 
 mod bench;
 mod campaign;
 mod command;
 mod conformance;
+mod deploy;
+mod e2e;
 mod figures;
+mod interop;
+mod python;
 mod readme;
 mod test;
 
@@ -33,6 +37,12 @@ enum Task {
     Campaign(campaign::Arguments),
     /// AWS's requirements for durable execution SDKs, at the development server.
     Conformance(conformance::Arguments),
+    /// AWS's own clients and SDKs, at the development server.
+    Interop(interop::Arguments),
+    /// The applications as they are deployed, driven end to end on this machine.
+    E2e(e2e::Arguments),
+    /// AWS's own checks of the deployment template.
+    DeployCheck,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,5 +51,8 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Campaign(arguments) => campaign::run(&arguments),
         Task::Conformance(arguments) => conformance::run(&arguments),
+        Task::Interop(arguments) => interop::run(&arguments),
+        Task::E2e(arguments) => e2e::run(&arguments),
+        Task::DeployCheck => deploy::check(),
     }
 }

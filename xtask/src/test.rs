@@ -1,6 +1,9 @@
 //! `cargo xtask test`: what CI runs.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -22,15 +25,36 @@ enum Stage {
     Clippy,
     /// All tests: unit, integration, compile-fail and documentation.
     Test,
-    /// The tests of the Lambda transport, which the default build leaves out.
+    /// Lints on what the default build leaves out, too.
+    ClippyFeatures,
+    /// The tests of the Lambda transport and of what needs it, which the default build leaves out.
     Lambda,
+    /// AWS's requirements for durable execution SDKs, at the development server.
+    Conformance,
+    /// AWS's own clients and SDKs, at the development server.
+    Interop,
+    /// The applications as they are deployed, driven end to end.
+    E2e,
+    /// AWS's own checks of the deployment template.
+    DeployCheck,
     /// The documentation, with broken links as errors.
     Doc,
 }
 
 impl Stage {
     /// Cheapest first. Clippy goes before the tests: what it checks, the documentation needs too.
-    const ALL: [Self; 5] = [Self::Fmt, Self::Clippy, Self::Test, Self::Lambda, Self::Doc];
+    const ALL: [Self; 10] = [
+        Self::Fmt,
+        Self::Clippy,
+        Self::ClippyFeatures,
+        Self::Test,
+        Self::Lambda,
+        Self::Conformance,
+        Self::Interop,
+        Self::E2e,
+        Self::DeployCheck,
+        Self::Doc,
+    ];
 
     fn cargo(self) -> Cargo {
         match self {
@@ -41,11 +65,25 @@ impl Stage {
                 "test",
                 "--package",
                 "durable-runtime",
+                "--package",
+                "cross-tests",
                 "--features",
-                "lambda",
+                "durable-runtime/lambda,cross-tests/lambda",
                 "--test",
                 "lambda",
+                "--test",
+                "kill_dev",
+                "--test",
+                "field_bugs",
             ]),
+            Self::ClippyFeatures => {
+                let everything = ["clippy", "--workspace", "--all-targets", "--all-features"];
+                Cargo::new(everything).arguments(["--", "-D", "warnings"])
+            }
+            Self::Conformance => Cargo::new(["xtask", "conformance"]),
+            Self::Interop => Cargo::new(["xtask", "interop"]),
+            Self::E2e => Cargo::new(["xtask", "e2e"]),
+            Self::DeployCheck => Cargo::new(["xtask", "deploy-check"]),
             Self::Doc => {
                 Cargo::new(["doc", "--workspace", "--no-deps"]).variable("RUSTDOCFLAGS", "-Dwarnings")
             }
@@ -62,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("\n==> {cargo}");
         let begun = Instant::now();
         let result = match stage {
-            Stage::Test | Stage::Lambda => test(&cargo, counts.get_or_insert_default()),
+            Stage::Test | Stage::Lambda | Stage::Interop => test(&cargo, counts.get_or_insert_default()),
             _ => cargo.run(),
         };
         eprintln!("==> {} in {}", if result.is_ok() { "done" } else { "failed" }, seconds(begun.elapsed()));
@@ -72,8 +110,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Ok(()) => eprintln!("\nall stages passed in {}\n", seconds(begun.elapsed())),
         Err(error) => eprintln!("\nfailed: {error:#}"),
     }
-    if let Some(Counts { passed, failed }) = counts {
-        println!("{passed} passed, {failed} failed");
+    if let Some(counts) = counts {
+        println!("{counts}");
     }
     if result.is_err() {
         // The error was said above, so that the counts are the last line.
@@ -99,19 +137,45 @@ fn seconds(time: Duration) -> String {
 struct Counts {
     passed: u64,
     failed: u64,
+    /// What this machine can't run, such as functions in a language that is not installed.
+    skipped: u64,
 }
 
 impl Counts {
-    /// Adds what a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; …` says.
+    /// Adds what a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; …` says, or one of pytest's such
+    /// as `=== 12 passed, 1 skipped in 2.50s ===`.
     fn add(&mut self, line: &str) {
-        let Some(result) = line.trim_start().strip_prefix("test result: ") else { return };
-        for part in result.split([';', '.']) {
-            match part.trim().split_once(' ') {
-                Some((number, "passed")) => self.passed += number.parse().unwrap_or(0),
-                Some((number, "failed")) => self.failed += number.parse().unwrap_or(0),
+        let line = line.trim();
+        let pytest = line.starts_with("===") && line.ends_with('=');
+        let Some(result) =
+            line.strip_prefix("test result: ").or_else(|| pytest.then(|| line.trim_matches('=')))
+        else {
+            return;
+        };
+        for part in result.split([';', '.', ',']) {
+            let mut words = part.split_whitespace();
+            let (Some(Ok(number)), Some(outcome)) = (words.next().map(str::parse::<u64>), words.next())
+            else {
+                continue;
+            };
+            match outcome {
+                "passed" => self.passed += number,
+                // An error is a test that could not even begin.
+                "failed" | "error" | "errors" => self.failed += number,
+                "skipped" => self.skipped += number,
                 _ => {}
             }
         }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.skipped > 0 {
+            write!(f, ", {} skipped", self.skipped)?;
+        }
+        Ok(())
     }
 }
 
@@ -127,9 +191,15 @@ mod tests {
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s",
             "test a_test_with_7_passed ... ok",
             "test result: FAILED. 30 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.50s",
+            "============ test session starts ============",
+            "=========== 8 passed, 3 skipped in 12.06s (0:00:12) ===========",
+            "===== 1 failed, 10 passed, 1 warning, 1 error in 0.10s =====",
+            "===== no tests ran in 0.01s =====",
         ] {
             counts.add(line);
         }
-        assert_eq!(counts, Counts { passed: 42, failed: 2 });
+        assert_eq!(counts, Counts { passed: 60, failed: 4, skipped: 3 });
+        assert_eq!(counts.to_string(), "60 passed, 4 failed, 3 skipped");
+        assert_eq!(Counts { passed: 1, ..Counts::default() }.to_string(), "1 passed, 0 failed");
     }
 }

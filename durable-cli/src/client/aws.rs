@@ -9,18 +9,27 @@ use std::{
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::{
     Credentials,
-    provider::{ProvideCredentials as _, SharedCredentialsProvider},
+    provider::{ProvideCredentials as _, SharedCredentialsProvider, error::CredentialsError},
 };
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
 use aws_smithy_http_client::{
-    Builder,
+    Builder, Connector,
+    proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::{http::HttpConnector as _, orchestrator::HttpRequest};
 use aws_types::service_config::ServiceConfigKey;
-use reqwest::{Request, Url, header::HeaderValue};
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    http,
+};
+use reqwest::{
+    Request, StatusCode, Url,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
 use tokio::sync::Mutex;
 
 use super::transport::{ClientError, Transport, innermost};
@@ -28,6 +37,8 @@ use super::transport::{ClientError, Transport, innermost};
 const SERVICE: &str = "lambda";
 /// Credentials that expire sooner are fetched anew.
 const STILL_GOOD: Duration = Duration::from_secs(60);
+/// Ring instead of the usual cryptography, which wants cmake.
+const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 
 /// Reads the configuration as the AWS CLI does: environment, profiles, single sign-on, instance roles.
 pub(super) async fn connect(
@@ -35,9 +46,7 @@ pub(super) async fn connect(
     profile: Option<&str>,
     region: Option<&str>,
 ) -> Result<Transport, ClientError> {
-    // Ring instead of the usual cryptography, which wants cmake. It fails only when somebody was first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let https = Builder::new().tls_provider(TLS).build_https();
     let mut loader = aws_config::from_env().http_client(https);
     if let Some(profile) = profile {
         loader = loader.profile_name(profile);
@@ -55,16 +64,26 @@ pub(super) async fn connect(
         Ok(url) => url,
         Err(problem) => return Err(ClientError::Usage(problem)),
     };
-    let Some(provider) = config.credentials_provider() else { return Err(no_credentials("none are configured")) };
-    let signer = Signer { provider, region, cached: Mutex::default() };
+    let provider = config.credentials_provider().expect("the loader always has a chain of providers");
+    let connector = Connector::builder().tls_provider(TLS).proxy_config(ProxyConfig::from_env()).build();
+    let profile = profile.map(str::to_owned);
+    let signed = Signed { connector, provider, profile, region, cached: Mutex::default() };
     // Asked at once: what is missing here has nothing to do with the command.
-    signer.credentials().await?;
-    Ok(Transport::signed(base, signer))
+    signed.credentials().await?;
+    Ok(Transport::signed(base, signed))
 }
 
 const INSTEAD: &str = "; for `durable dev` give --endpoint http://127.0.0.1:9014";
 
-fn no_credentials(reason: &str) -> ClientError {
+fn no_credentials(error: &CredentialsError, profile: Option<&str>) -> ClientError {
+    let reason = match (error, profile) {
+        // The whole chain of providers, each with its reason, would hide what to do.
+        (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
+            format!("the profile '{profile}' has none or does not exist")
+        }
+        (CredentialsError::CredentialsNotLoaded(_), None) => "none are configured".to_owned(),
+        _ => innermost(error),
+    };
     ClientError::Usage(format!(
         "no AWS credentials: {reason}; configure them as for the AWS CLI, with `aws configure`, --profile or \
          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY{INSTEAD}"
@@ -100,20 +119,23 @@ fn public_endpoint(region: &str, fips: bool, dual_stack: bool) -> String {
     format!("https://{service}.{region}.{domain}")
 }
 
-/// Signs requests with Signature Version 4.
-pub(super) struct Signer {
+/// Sends requests with Signature Version 4.
+pub(super) struct Signed {
+    connector: Connector,
     provider: SharedCredentialsProvider,
+    /// The one that was asked for.
+    profile: Option<String>,
     region: String,
     cached: Mutex<Option<Credentials>>,
 }
 
-impl fmt::Debug for Signer {
+impl fmt::Debug for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("region", &self.region).finish_non_exhaustive()
+        f.debug_struct("Signed").field("region", &self.region).finish_non_exhaustive()
     }
 }
 
-impl Signer {
+impl Signed {
     async fn credentials(&self) -> Result<Credentials, ClientError> {
         let mut cached = self.cached.lock().await;
         let lasts = |credentials: &&Credentials| {
@@ -123,11 +145,11 @@ impl Signer {
             return Ok(credentials.clone());
         }
         let fetched = self.provider.provide_credentials().await;
-        let credentials = fetched.map_err(|error| no_credentials(&innermost(&error)))?;
+        let credentials = fetched.map_err(|error| no_credentials(&error, self.profile.as_deref()))?;
         Ok(cached.insert(credentials).clone())
     }
 
-    pub(super) async fn sign(&self, request: &mut Request) -> Result<(), ClientError> {
+    pub(super) async fn sign(&self, mut request: Request) -> Result<Request, ClientError> {
         let identity = self.credentials().await?.into();
         // The default settings are what Lambda wants: a path that is encoded once more, since it does not decode
         // the one it gets before it checks the signature.
@@ -155,10 +177,22 @@ impl Signer {
             let mut value = HeaderValue::from_str(value).map_err(|error| unsigned(&error))?;
             // Or a debug line could show a session token.
             value.set_sensitive(true);
-            let name = reqwest::header::HeaderName::from_bytes(name.as_bytes());
+            let name = HeaderName::from_bytes(name.as_bytes());
             request.headers_mut().insert(name.map_err(|error| unsigned(&error))?, value);
         }
-        Ok(())
+        Ok(request)
+    }
+
+    pub(super) async fn send(
+        &self,
+        request: Request,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), Box<dyn Error + Send + Sync>> {
+        let (parts, body) = http::Request::<reqwest::Body>::try_from(request)?.into_parts();
+        let body = body.as_bytes().unwrap_or_default().to_vec();
+        let request = HttpRequest::try_from(http::Request::from_parts(parts, body.into()))?;
+        let (parts, body) = self.connector.call(request).await?.try_into_http1x()?.into_parts();
+        let body = to_bytes(Body::new(body), usize::MAX).await?;
+        Ok((parts.status, parts.headers, body))
     }
 }
 
@@ -173,7 +207,10 @@ mod tests {
     #[test]
     fn each_region_has_its_endpoint() {
         assert_eq!(public_endpoint("eu-west-1", false, false), "https://lambda.eu-west-1.amazonaws.com");
-        assert_eq!(public_endpoint("us-gov-west-1", true, false), "https://lambda-fips.us-gov-west-1.amazonaws.com");
+        assert_eq!(
+            public_endpoint("us-gov-west-1", true, false),
+            "https://lambda-fips.us-gov-west-1.amazonaws.com"
+        );
         assert_eq!(public_endpoint("eu-west-1", false, true), "https://lambda.eu-west-1.api.aws");
         assert_eq!(public_endpoint("cn-north-1", false, false), "https://lambda.cn-north-1.amazonaws.com.cn");
     }

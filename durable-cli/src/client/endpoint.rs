@@ -31,9 +31,9 @@ impl EndpointArguments {
         match given {
             // Of one's own: it needs no credentials.
             Some(url) if url.scheme() == "http" => Ok(Api::new(Transport::new(url))),
-            Some(url) if url.scheme() != "https" => Err(ClientError::Usage(format!(
-                "the endpoint {url} is neither an http: nor an https: URL"
-            ))),
+            Some(url) if url.scheme() != "https" => {
+                Err(ClientError::Usage(format!("the endpoint {url} is neither an http: nor an https: URL")))
+            }
             other => self.connect_to_aws(other).await,
         }
     }

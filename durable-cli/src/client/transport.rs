@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use reqwest::{Method, StatusCode, Url, header::HeaderMap};
+use reqwest::{Method, Request, StatusCode, Url, header::HeaderMap};
 use serde_json::Value;
 
 /// Everything but the unreserved characters, in path segments as in queries.
@@ -97,7 +97,7 @@ pub(crate) struct Transport {
     base: Url,
     http: reqwest::Client,
     #[cfg(feature = "aws")]
-    signer: Option<std::sync::Arc<super::aws::Signer>>,
+    aws: Option<std::sync::Arc<super::aws::Signed>>,
 }
 
 impl Transport {
@@ -106,14 +106,14 @@ impl Transport {
             base,
             http: reqwest::Client::new(),
             #[cfg(feature = "aws")]
-            signer: None,
+            aws: None,
         }
     }
 
     /// Signs every request.
     #[cfg(feature = "aws")]
-    pub(super) fn signed(base: Url, signer: super::aws::Signer) -> Self {
-        Self { base, http: reqwest::Client::new(), signer: Some(std::sync::Arc::new(signer)) }
+    pub(super) fn signed(base: Url, aws: super::aws::Signed) -> Self {
+        Self { aws: Some(std::sync::Arc::new(aws)), ..Self::new(base) }
     }
 
     /// True for AWS itself, which lacks what only `durable dev` has.
@@ -132,25 +132,32 @@ impl Transport {
         for (name, value) in outgoing.headers {
             request = request.header(name, value);
         }
-        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
-            endpoint: self.base.to_string(),
-            reason: innermost(&error),
-            hint: if self.is_aws() { "" } else { "; is `durable dev` running?" },
-        };
-        #[cfg_attr(not(feature = "aws"), expect(unused_mut, reason = "only signing changes it"))]
-        let mut request = request.build().map_err(unreachable)?;
-        #[cfg(feature = "aws")]
-        if let Some(signer) = &self.signer {
-            signer.sign(&mut request).await?;
-        }
-        let response = self.http.execute(request).await.map_err(unreachable)?;
-        let status = response.status();
-        let headers = response.headers().clone();
-        let body = response.bytes().await.map_err(unreachable)?;
+        let request = request.build().map_err(|error| self.unreachable(&error))?;
+        let (status, headers, body) = self.exchange(request).await?;
         if status.is_success() {
             return Ok(Incoming { url, headers, body });
         }
         Err(refusal(status, &headers, &body))
+    }
+
+    async fn exchange(&self, request: Request) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
+        #[cfg(feature = "aws")]
+        if let Some(aws) = &self.aws {
+            let request = aws.sign(request).await?;
+            return aws.send(request).await.map_err(|error| self.unreachable(&*error));
+        }
+        let unreachable = |error| self.unreachable(&error);
+        let response = self.http.execute(request).await.map_err(unreachable)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok((status, headers, response.bytes().await.map_err(unreachable)?))
+    }
+
+    fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ClientError {
+        ClientError::Unreachable {
+            endpoint: self.base.to_string(),
+            reason: innermost(error),
+            hint: if self.is_aws() { "" } else { "; is `durable dev` running?" },
+        }
     }
 }
 

@@ -105,10 +105,7 @@ impl HostedFunction {
             name: name.to_owned(),
             durable: config.durable,
             execution_timeout: config.execution_timeout,
-            event_retry: EventRetry {
-                retries: config.event_retries,
-                first_delay: config.event_retry_delay,
-            },
+            event_retry: EventRetry { retries: config.event_retries, first_delay: config.event_retry_delay },
             host,
             build: config.build.clone(),
             watched,

@@ -154,8 +154,9 @@ impl RuntimeApi {
         match read_body(body, MAX_RESPONSE, PATIENCE).await {
             Ok(body) => self.complete(request_id, Ok(body)),
             Err(BodyError::TooLarge) => {
-                let message =
-                    format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
+                let message = format!(
+                    "Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
+                );
                 let error = ErrorObject::new("Function.ResponseSizeTooLarge", message.clone());
                 let completed = self.complete(request_id, Err(error));
                 if completed.status().is_success() {
@@ -216,7 +217,9 @@ fn unreadable(error: &BodyError, limit: usize) -> Response<Body> {
         BodyError::TooSlow => {
             refusal(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "the body did not come in time")
         }
-        BodyError::Broken => refusal(StatusCode::BAD_REQUEST, "InvalidRequest", "the body ended before its end"),
+        BodyError::Broken => {
+            refusal(StatusCode::BAD_REQUEST, "InvalidRequest", "the body ended before its end")
+        }
     }
 }
 

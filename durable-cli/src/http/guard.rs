@@ -66,7 +66,9 @@ impl Guard {
     /// Whether a page is one of this very server: another port is another program, which may show anything.
     fn is_own_page(&self, origin: &str, host: Option<&str>) -> bool {
         let Ok(uri) = origin.parse::<Uri>() else { return false };
-        let Some(authority) = uri.authority().filter(|_| uri.scheme_str() == Some("http")) else { return false };
+        let Some(authority) = uri.authority().filter(|_| uri.scheme_str() == Some("http")) else {
+            return false;
+        };
         self.is_ours(authority.as_str())
             && host.is_some_and(|host| host_and_port(host).1 == host_and_port(authority.as_str()).1)
     }
@@ -111,11 +113,14 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_are_ours() {
-        for ours in ["localhost:9014", "127.0.0.1", "127.0.0.1:80", "[::1]:9014", "api.localhost:1", "LOCALHOST"]
+        for ours in
+            ["localhost:9014", "127.0.0.1", "127.0.0.1:80", "[::1]:9014", "api.localhost:1", "LOCALHOST"]
         {
             assert!(!refused(&local(), &[("host", ours)]), "{ours}");
         }
-        for other in ["example.com", "10.0.0.1:80", "localhost.example.com", "", "127.0.0.1.nip.io", "[::2]:1"] {
+        for other in
+            ["example.com", "10.0.0.1:80", "localhost.example.com", "", "127.0.0.1.nip.io", "[::2]:1"]
+        {
             assert!(refused(&local(), &[("host", other)]), "{other}");
         }
         assert!(refused(&local(), &[("host", "localhost"), ("host", "localhost")]));

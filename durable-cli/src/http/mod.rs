@@ -46,7 +46,8 @@ impl Limits {
     /// Half of the file descriptors that this process may have are for connections.
     pub(crate) fn of_system() -> Self {
         let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let connections = descriptors.map_or(usize::MAX, |limit| usize::try_from(limit / 2).unwrap_or(usize::MAX));
+        let connections =
+            descriptors.map_or(usize::MAX, |limit| usize::try_from(limit / 2).unwrap_or(usize::MAX));
         Self { connections: connections.clamp(16, 4096), patience: Duration::from_secs(60) }
     }
 }

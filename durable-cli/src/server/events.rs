@@ -67,7 +67,10 @@ impl Events {
     /// Accepts an event: from now on it is run, whatever happens to this process.
     pub(super) async fn accept(&self, function: HostedFunction, call: PlainCall) -> Result<(), ApiError> {
         let Ok(room) = Arc::clone(&self.0.room).try_acquire_owned() else {
-            return Err(ApiError::new(Exception::TooManyRequests, format!("{MOST} events are waiting already")));
+            return Err(ApiError::new(
+                Exception::TooManyRequests,
+                format!("{MOST} events are waiting already"),
+            ));
         };
         let payload = String::from_utf8(call.payload.into())
             .map_err(|error| ApiError::new(Exception::InvalidRequestContent, error.to_string()))?;
@@ -80,9 +83,9 @@ impl Events {
             failures: 0,
             due: SystemTime::now().into(),
         };
-        self.keep(&event)
-            .await
-            .map_err(|error| ApiError::new(Exception::Service, format!("the event can't be kept: {error}")))?;
+        self.keep(&event).await.map_err(|error| {
+            ApiError::new(Exception::Service, format!("the event can't be kept: {error}"))
+        })?;
         self.spawn(function, event, room);
         Ok(())
     }

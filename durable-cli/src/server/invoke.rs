@@ -161,7 +161,8 @@ fn tenant(request: &ApiRequest) -> Result<Option<String>, ApiError> {
 /// The client context, decoded: functions get it as JSON.
 fn client_context(request: &ApiRequest) -> Result<Option<String>, ApiError> {
     let Some(encoded) = request.header("X-Amz-Client-Context")? else { return Ok(None) };
-    let invalid = || ApiError::invalid("X-Amz-Client-Context is at most 3583 characters of a JSON object in base64");
+    let invalid =
+        || ApiError::invalid("X-Amz-Client-Context is at most 3583 characters of a JSON object in base64");
     let decoded = BASE64_STANDARD.decode(encoded).map_err(|_| invalid())?;
     let context: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&decoded).map_err(|_| invalid())?;

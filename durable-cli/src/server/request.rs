@@ -41,7 +41,12 @@ impl ApiRequest {
     }
 
     /// Reads the body, which has at most `limit` bytes and is there after `patience`.
-    pub(crate) async fn read(&mut self, body: Body, limit: usize, patience: Duration) -> Result<(), ApiError> {
+    pub(crate) async fn read(
+        &mut self,
+        body: Body,
+        limit: usize,
+        patience: Duration,
+    ) -> Result<(), ApiError> {
         self.body = read_body(body, limit, patience).await.map_err(|error| match error {
             BodyError::TooLarge => ApiError::new(
                 Exception::RequestTooLarge,

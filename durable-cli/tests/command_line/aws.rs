@@ -80,7 +80,8 @@ async fn pass_on(State((target, seen)): State<(String, Seen)>, request: Request)
         let message = serde_json::json!({"message": problem}).to_string();
         return (StatusCode::FORBIDDEN, exception, message).into_response();
     }
-    let mut outgoing = reqwest::Client::new().request(parts.method.clone(), format!("{target}{path}")).body(body);
+    let mut outgoing =
+        reqwest::Client::new().request(parts.method.clone(), format!("{target}{path}")).body(body);
     for (name, value) in &parts.headers {
         if name != "host" && name != "authorization" && name != "content-length" {
             outgoing = outgoing.header(name, value);
@@ -122,7 +123,8 @@ fn check(parts: &Parts, body: &[u8]) -> Result<(), String> {
     }
     let mut query: Vec<&str> = parts.uri.query().unwrap_or_default().split('&').collect();
     query.sort_unstable();
-    let mut canonical = format!("{}\n{}\n{}\n", parts.method, encoded_again(parts.uri.path()), query.join("&"));
+    let mut canonical =
+        format!("{}\n{}\n{}\n", parts.method, encoded_again(parts.uri.path()), query.join("&"));
     for name in signed.split(';') {
         canonical += &format!("{name}:{}\n", header(name)?.trim());
     }
@@ -188,7 +190,10 @@ fn every_command_signs_its_requests() {
     let listed = aws.prints(&["list", "f", "--status", "stopped", "--since", "1h"]);
     assert!(listed.contains("f/order-2"), "{listed}");
     let refused = text(&aws.run(&["callback", "fail", &callback]).stderr);
-    assert!(refused.contains("CallbackTimeoutException"), "the service's own refusals come through: {refused}");
+    assert!(
+        refused.contains("CallbackTimeoutException"),
+        "the service's own refusals come through: {refused}"
+    );
 
     // A label is encoded once on the way, and once more only in what is signed.
     let seen = aws.seen.lock().unwrap();
@@ -208,7 +213,11 @@ fn a_wrong_secret_is_the_services_to_refuse() {
         .env("AWS_SECRET_ACCESS_KEY", "another one")
         .output()
         .unwrap();
-    assert!(text(&output.stderr).starts_with("error: InvalidSignatureException: "), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).starts_with("error: InvalidSignatureException: "),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -224,7 +233,8 @@ fn what_is_not_configured_is_said_before_anything_is_asked() {
     for words in ["no AWS credentials", "aws configure", "--endpoint http://127.0.0.1:9014"] {
         assert!(no_credentials.contains(words), "{no_credentials}");
     }
-    let no_profile = says(durable(&["list", "f", "--region", REGION, "--profile", "absent"]).env_remove("AWS_PROFILE"));
+    let no_profile =
+        says(durable(&["list", "f", "--region", REGION, "--profile", "absent"]).env_remove("AWS_PROFILE"));
     assert!(no_profile.contains("no AWS credentials") && no_profile.contains("absent"), "{no_profile}");
     let nobody = says(configured(&["list", "f"]).env("AWS_ENDPOINT_URL", "https://127.0.0.1:1"));
     assert!(nobody.contains("https://127.0.0.1:1/ can't be reached"), "{nobody}");
@@ -244,7 +254,8 @@ fn profiles_give_region_credentials_and_endpoint() {
         aws.url
     );
     std::fs::write(&config, profile).unwrap();
-    let output = durable(&["list", "f", "--profile", "work"]).env("AWS_CONFIG_FILE", &config).output().unwrap();
+    let output =
+        durable(&["list", "f", "--profile", "work"]).env("AWS_CONFIG_FILE", &config).output().unwrap();
     assert_eq!(stdout(&output), "no executions\n");
     assert_eq!(aws.seen.lock().unwrap().len(), 1);
 }

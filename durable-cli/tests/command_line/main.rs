@@ -42,7 +42,9 @@ fn durable(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     // Nor is the machine's own configuration of AWS anybody's business here.
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION"] {
+    for name in
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION"]
+    {
         command.env_remove(name);
     }
     command

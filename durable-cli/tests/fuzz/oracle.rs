@@ -26,7 +26,11 @@ fn check_reply(reply: &Reply, to_head: bool) -> Result<(), String> {
     match (reply.status, exception) {
         (200 | 202 | 204, None) => check_success(reply, to_head),
         (400..500, Some(exception)) if exception.ends_with("Exception") => {
-            if to_head { Ok(()) } else { check_refusal(reply) }
+            if to_head {
+                Ok(())
+            } else {
+                check_refusal(reply)
+            }
         }
         _ => Err("neither a success nor a refusal".to_owned()),
     }

@@ -80,7 +80,10 @@ fn request(world: &World, random: &mut Random) -> (Request, Aim) {
             let path = format!("/_durable/durable-executions/{arn}/logs");
             (get(path).query(query(random)), Aim::Harmless)
         }
-        5 => (get(random.pick(&["/_durable/health", "/_durable/functions", "/", "*"]).to_string()), Aim::Harmless),
+        5 => (
+            get(random.pick(&["/_durable/health", "/_durable/functions", "/", "*"]).to_string()),
+            Aim::Harmless,
+        ),
         6 | 7 => (post(format!("{executions}/checkpoint")).body(checkpoint(random)), Aim::Harmless),
         8 => (post(format!("{executions}/stop")).body(error(random)), changing),
         9 => (post(format!("{callbacks}/fail")).body(error(random)), changing),
@@ -95,7 +98,8 @@ fn request(world: &World, random: &mut Random) -> (Request, Aim) {
         _ => {
             let name = random.text(8, "abcdefghijklmnopqrstuvwxyz0123456789-_");
             let path = "/2015-03-31/functions/open/invocations".to_owned();
-            let request = post(path).query("Qualifier=%24LATEST").body(r#"{"script":[{"step":1}],"Extra":{}}"#);
+            let request =
+                post(path).query("Qualifier=%24LATEST").body(r#"{"script":[{"step":1}],"Extra":{}}"#);
             let request = request.header("x-amz-durable-execution-name", &name);
             let kind = *random.pick(&["RequestResponse", "Event", "DryRun", "requestresponse"]);
             (request.header("x-amz-invocation-type", kind), Aim::Start)
@@ -111,7 +115,8 @@ fn label(random: &mut Random, real: &str) -> String {
         2 => format!("{}%00", encode(real)),
         3 => format!("{}%2F..%2F..", encode(real)),
         4 => "%FF%FE%C0%AF".to_owned(),
-        5 => encode(&encode(real)),
+        // Encoded twice.
+        5 => format!("%25{:X}{}", real.as_bytes()[0], encode(&real[1..])),
         6 => "%".to_owned(),
         7 => "%zz%2".to_owned(),
         8 => "..".to_owned(),
@@ -127,14 +132,50 @@ fn query(random: &mut Random) -> String {
     let mut pairs = Vec::new();
     for _ in 0..random.below(4) {
         let key = *random.pick(&[
-            "MaxItems", "Marker", "ReverseOrder", "IncludeExecutionData", "Statuses", "StartedAfter",
-            "StartedBefore", "CheckpointToken", "DurableExecutionName", "Qualifier", "", "%FF", "x",
+            "MaxItems",
+            "Marker",
+            "ReverseOrder",
+            "IncludeExecutionData",
+            "Statuses",
+            "StartedAfter",
+            "StartedBefore",
+            "CheckpointToken",
+            "DurableExecutionName",
+            "Qualifier",
+            "",
+            "%FF",
+            "x",
         ]);
         let value = *random.pick(&[
-            "", "0", "1", "-1", "1000", "1001", "1e3", "18446744073709551616", "9223372036854775807", "true",
-            "False", "maybe", "RUNNING", "PENDING", "x", "0.0", "1.18446744073709551615", "0.1.2", ".5", "+5",
-            "9999-12-31T23%3A59%3A59Z", "-009999-01-01T00%3A00%3A00Z", "2024-02-30T00%3A00%3A00Z",
-            "2024-01-01T00:00:00+99:99", "AAAA%2BBBB%3D%3D", "%00", "%FF%FE", "%25%32%46", "'; DROP TABLE executions;--",
+            "",
+            "0",
+            "1",
+            "-1",
+            "1000",
+            "1001",
+            "1e3",
+            "18446744073709551616",
+            "9223372036854775807",
+            "true",
+            "False",
+            "maybe",
+            "RUNNING",
+            "PENDING",
+            "x",
+            "0.0",
+            "1.18446744073709551615",
+            "0.1.2",
+            ".5",
+            "+5",
+            "9999-12-31T23%3A59%3A59Z",
+            "-009999-01-01T00%3A00%3A00Z",
+            "2024-02-30T00%3A00%3A00Z",
+            "2024-01-01T00:00:00+99:99",
+            "AAAA%2BBBB%3D%3D",
+            "%00",
+            "%FF%FE",
+            "%25%32%46",
+            "'; DROP TABLE executions;--",
         ]);
         pairs.push(format!("{key}={}", value.replace(' ', "%20")));
     }
@@ -187,8 +228,13 @@ fn distort(random: &mut Random, request: &mut Request, aim: Aim) {
         1 => request.headers.extend((0..random.below(200)).map(|n| (format!("h{n}").into(), b"v".to_vec()))),
         2 => request.headers.push((b"content-type".to_vec(), b"text/plain;charset=\"".to_vec())),
         3 => request.headers.push((b"Expect".to_vec(), b"100-continue".to_vec())),
-        4 => request.headers.push((b"connection".to_vec(), random.pick(&["close", "upgrade"]).as_bytes().to_vec())),
-        5 => request.method = random.pick(&["PUT", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "G\u{0}T"]).to_string(),
+        4 => request
+            .headers
+            .push((b"connection".to_vec(), random.pick(&["close", "upgrade"]).as_bytes().to_vec())),
+        5 => {
+            request.method =
+                random.pick(&["PUT", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "G\u{0}T"]).to_string()
+        }
         6 => request.version = *random.pick(&["HTTP/1.0", "HTTP/2.0", "HTTP/0.9", "http/1.1", ""]),
         7 => {
             request.framing = match random.below(7) {
@@ -203,7 +249,9 @@ fn distort(random: &mut Random, request: &mut Request, aim: Aim) {
         }
         8 => request.headers.push((b"content-length".to_vec(), random.below(100).to_string().into())),
         9 => request.body = if random.one_in(20) { vec![b' '; 40 << 20] } else { random.bytes(2000) },
-        10 => request.path.extend_from_slice(random.pick(&["/", "//", "/x/y", "%20", ";a=b", "\\", "?", "#f"]).as_bytes()),
+        10 => request
+            .path
+            .extend_from_slice(random.pick(&["/", "//", "/x/y", "%20", ";a=b", "\\", "?", "#f"]).as_bytes()),
         _ => spoil_sender(random, request),
     }
 }
@@ -228,7 +276,9 @@ fn spoil(random: &mut Random, request: &mut Request) {
             // A plain function knows no names, and a durable one no client context.
             let durable = path.contains("/good/");
             match (name, durable) {
-                ("x-amz-durable-execution-name", false) | ("x-amz-client-context", true) => request.body = b"{".to_vec(),
+                ("x-amz-durable-execution-name", false) | ("x-amz-client-context", true) => {
+                    request.body = b"{".to_vec()
+                }
                 _ => {
                     request.headers.retain(|(known, _)| known != name.as_bytes());
                     request.headers.push((name.into(), value.into()));

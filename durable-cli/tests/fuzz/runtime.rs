@@ -78,8 +78,7 @@ pub(crate) fn own(world: &World, random: &mut Random, case: u64) -> Result<(), S
     let next = Request::new(address, "GET", format!("{PREFIX}/invocation/next"));
     // It may be another execution's, one whose invocation failed before.
     let Outcome::Replied(invocation) = exchange(address, &next.bytes()) else { return Ok(()) };
-    let (Some(id), Some(envelope)) =
-        (invocation.header("lambda-runtime-aws-request-id"), invocation.json())
+    let (Some(id), Some(envelope)) = (invocation.header("lambda-runtime-aws-request-id"), invocation.json())
     else {
         return Err(format!("an invocation without id or envelope: {invocation:?}"));
     };
@@ -169,7 +168,9 @@ impl Session<'_> {
 fn updates(random: &mut Random, position: usize) -> Value {
     let id = |what: &str| format!("{what}-{position}");
     match random.below(6) {
-        0 => json!([{ "Id": id("w"), "Type": "WAIT", "Action": "START", "WaitOptions": { "WaitSeconds": 600 } }]),
+        0 => {
+            json!([{ "Id": id("w"), "Type": "WAIT", "Action": "START", "WaitOptions": { "WaitSeconds": 600 } }])
+        }
         1 => json!([{
             "Id": id("c"), "Type": "CALLBACK", "Action": "START",
             "CallbackOptions": { "TimeoutSeconds": 900, "HeartbeatTimeoutSeconds": 800 },

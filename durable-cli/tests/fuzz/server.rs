@@ -57,6 +57,11 @@ impl Server {
         }
         let child = command
             .env("DURABLE_LOG", "info")
+            // glibc keeps what large bodies took, a bit more with each thread, unless it is told to give it back: then
+            // the memory of the process is what the server holds.
+            .env("MALLOC_ARENA_MAX", "1")
+            .env("MALLOC_MMAP_THRESHOLD_", "131072")
+            .env("MALLOC_TRIM_THRESHOLD_", "131072")
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

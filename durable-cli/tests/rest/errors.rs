@@ -57,7 +57,8 @@ async fn a_web_page_can_neither_post_without_asking_nor_gets_permission() {
     let (_server, client, _invocations) = server_by_hand().await;
     let path = "/2015-03-31/functions/f/invocations?Qualifier=$LATEST";
     // What a form sends, and what `fetch` sends without asking first.
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+    {
         let origin = ("origin", "https://example.com");
         for page in [vec![origin], vec![("sec-fetch-site", "cross-site")]] {
             let headers = [page, vec![("content-type", content_type)]].concat();
@@ -72,7 +73,9 @@ async fn a_web_page_can_neither_post_without_asking_nor_gets_permission() {
     ];
     let answer = client.send(Method::OPTIONS, path, &ask, b"").await;
     answer.refused(403, "AccessDeniedException", "Message");
-    for name in ["access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers"] {
+    for name in
+        ["access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers"]
+    {
         assert_eq!(answer.header(name), None);
     }
     let list = client.get("/2025-12-01/functions/f/durable-executions").await.ok();

@@ -34,11 +34,14 @@ async fn answer_to(address: SocketAddr, bytes: &[u8]) -> String {
 #[tokio::test]
 async fn connections_on_which_nothing_comes_are_closed() {
     let server = impatient_server().await;
-    for beginning in ["", "GET /_durable/health HT", "GET /_durable/health HTTP/1.1\r\nhost: localhost\r\nx: "] {
+    for beginning in
+        ["", "GET /_durable/health HT", "GET /_durable/health HTTP/1.1\r\nhost: localhost\r\nx: "]
+    {
         assert_eq!(answer_to(server.address(), beginning.as_bytes()).await, "", "{beginning}");
     }
     // Also after a request that was answered.
-    let answer = answer_to(server.address(), b"GET /_durable/health HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    let answer =
+        answer_to(server.address(), b"GET /_durable/health HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(r#"{"status":"healthy"}"#), "{answer}");
 }
 
@@ -61,9 +64,7 @@ async fn a_client_that_never_reads_its_answer_is_given_up() {
     let mut connection = TcpStream::connect(server.address()).await.unwrap();
     // Answers to more requests than fit into the buffers on the way.
     let request = b"GET /_durable/functions HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
-    let flood = async {
-        while connection.write_all(&request).await.is_ok() {}
-    };
+    let flood = async { while connection.write_all(&request).await.is_ok() {} };
     tokio::time::timeout(LIMIT, flood).await.expect("the server closes the connection");
 }
 

@@ -100,7 +100,7 @@ impl<'c> Batch<'c> {
             // Nobody listens when the caller went away; the write counts all the same.
             let _ = sender.send(result);
         };
-        core.store.write(Write { parts, done: Box::new(done) });
+        core.store.write(Write { running: core.invocations_running(), parts, done: Box::new(done) });
         Commit { receiver: Some(receiver) }
     }
 }

@@ -39,6 +39,7 @@ pub struct EngineBuilder {
     execution_timeout: Duration,
     max_concurrent_invocations: usize,
     region: Arc<str>,
+    id_seed: Option<u64>,
 }
 
 enum StoreChoice {
@@ -57,6 +58,7 @@ impl EngineBuilder {
             execution_timeout: Duration::from_secs(limits::MAX_WAIT_SECONDS),
             max_concurrent_invocations: DEFAULT_MAX_CONCURRENT_INVOCATIONS,
             region: DEFAULT_REGION.into(),
+            id_seed: None,
         }
     }
 
@@ -110,6 +112,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Makes the ids of executions and callbacks from `seed` instead of the system's randomness, so that a test
+    /// finds the same ones whenever it runs. Such ids can be guessed.
+    pub fn id_seed(mut self, seed: u64) -> Self {
+        self.id_seed = Some(seed);
+        self
+    }
+
     /// How much of an execution's state is handed to an invocation at once; it asks for the rest page by page.
     /// Default: [`PageLimit::NONE`], everything. Hosts whose invocations travel over a wire set 5 MiB.
     pub fn state_page(mut self, limit: PageLimit) -> Self {
@@ -135,6 +144,7 @@ impl EngineBuilder {
             default_timeout_seconds: self.execution_timeout.as_secs().clamp(1, limits::MAX_WAIT_SECONDS),
             max_concurrent_invocations: self.max_concurrent_invocations,
             region: self.region,
+            id_seed: self.id_seed,
         });
         Ok(Engine::launch(core, self.workflows))
     }

@@ -69,8 +69,9 @@ struct Nonces {
 }
 
 impl Nonces {
-    fn new() -> Self {
-        Self { key: Uuid::new_v4().as_u64_pair(), count: AtomicU64::new(0) }
+    fn new(seed: Option<u64>) -> Self {
+        let key = seed.map_or_else(|| Uuid::new_v4().as_u64_pair(), |seed| (seed, 0));
+        Self { key, count: AtomicU64::new(0) }
     }
 
     fn next(&self) -> u64 {
@@ -106,6 +107,7 @@ pub(crate) struct CoreParts {
     pub(crate) default_timeout_seconds: u64,
     pub(crate) region: Arc<str>,
     pub(crate) max_concurrent_invocations: usize,
+    pub(crate) id_seed: Option<u64>,
 }
 
 impl Core {
@@ -127,7 +129,7 @@ impl Core {
             slots: Arc::new(Semaphore::new(slots_total)),
             slots_total,
             runtime: tokio::runtime::Handle::current(),
-            nonces: Nonces::new(),
+            nonces: Nonces::new(parts.id_seed),
         }
     }
 
@@ -137,6 +139,10 @@ impl Core {
 
     pub(crate) fn slots_free(&self) -> usize {
         self.slots.available_permits()
+    }
+
+    pub(crate) fn invocations_running(&self) -> usize {
+        self.slots_total.saturating_sub(self.slots.available_permits())
     }
 
     /// The names of the registered functions.
@@ -290,8 +296,11 @@ impl Core {
     /// Ready once every write queued so far is committed.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
         let (sender, receiver) = oneshot::channel();
-        self.store
-            .write(Write { parts: Vec::new(), done: Box::new(move |result| drop(sender.send(result))) });
+        self.store.write(Write {
+            running: 0,
+            parts: Vec::new(),
+            done: Box::new(move |result| drop(sender.send(result))),
+        });
         receiver.await.unwrap_or(Err(StoreError::Closed))
     }
 

@@ -86,6 +86,8 @@ pub(crate) trait Store: Send + Sync + 'static {
 
 /// Changes to make durable together.
 pub(crate) struct Write {
+    /// How many invocations run: each of them may send a write soon.
+    pub(crate) running: usize,
     pub(crate) parts: Vec<WritePart>,
     /// Called once, after the commit or its failure, on any thread. Must not block and must not lock an
     /// execution.
@@ -115,7 +117,7 @@ impl Write {
 
     /// Answers, after voiding the states that the write came from if it failed.
     pub(crate) fn answer(self, result: Result<(), StoreError>) {
-        let Self { parts, done } = self;
+        let Self { parts, done, .. } = self;
         if result.is_err() {
             for part in &parts {
                 part.guard.void();

@@ -45,7 +45,7 @@ pub(super) fn from_environment() -> Client {
         .credentials_provider(credentials)
         .http_client(https)
         .timeout_config(timeouts)
-        // Made for streams; to watch each small body costs a tenth of a checkpoint, and the timeouts end a stalled one.
+        // Made for streams; watching small bodies costs time, and the timeouts end a stalled one.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     config
         .set_endpoint_url(variable("AWS_ENDPOINT_URL_LAMBDA").or_else(|| variable("AWS_ENDPOINT_URL")))

@@ -12,38 +12,16 @@
 //! Every line is on the disk before the process goes on. The names of steps are unique in the folder. The
 //! process ends by itself when all executions have ended.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write as _},
-    path::Path,
-    sync::{Mutex, OnceLock, PoisonError},
-    time::Duration,
-};
+use std::{io, path::Path, sync::OnceLock, time::Duration};
 
+use cross_tests::log_file::LogFile;
 use durable_engine::{Engine, StartOptions};
 use durable_runtime::{prelude::*, protocol::Payload};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-/// A file of lines.
-struct Log(Mutex<File>);
-
-impl Log {
-    fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(Mutex::new(OpenOptions::new().create(true).append(true).open(path)?)))
-    }
-
-    /// Returns once the line is on the disk.
-    fn append(&self, line: &str) -> io::Result<()> {
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // One write, so that a kill leaves the whole line or nothing.
-        file.write_all(format!("{line}\n").as_bytes())?;
-        file.sync_data()
-    }
-}
-
 /// Where this incarnation notes its side effects.
-static EFFECTS: OnceLock<(u32, Log)> = OnceLock::new();
+static EFFECTS: OnceLock<(u32, LogFile)> = OnceLock::new();
 
 /// A side effect with some time before and after it, so that kills hit all three. The times differ from step to
 /// step, so that there are steps at most moments.
@@ -114,10 +92,10 @@ async fn main() -> Result<(), AnyError> {
     let mut argument = || arguments.next().ok_or("usage: kill_victim FOLDER INCARNATION EXECUTIONS");
     let (folder, incarnation, executions) = (argument()?, argument()?, argument()?);
     let folder = Path::new(&folder);
-    let effects = Log::open(&folder.join("effects.log"))?;
+    let effects = LogFile::open(&folder.join("effects.log"))?;
     EFFECTS.get_or_init(|| (incarnation.parse().unwrap_or_default(), effects));
     // Lives as long as the process.
-    let promises: &'static Log = Box::leak(Box::new(Log::open(&folder.join("promises.log"))?));
+    let promises: &'static LogFile = Box::leak(Box::new(LogFile::open(&folder.join("promises.log"))?));
 
     let workflow = durable_runtime::workflow(errand);
     let engine = Engine::builder().sqlite(folder.join("engine.db")).workflow(workflow).open()?;
@@ -133,7 +111,7 @@ async fn main() -> Result<(), AnyError> {
 }
 
 /// Starts an errand, or finds the one that was started before, and waits for its end.
-async fn run(engine: Engine, number: u64, promises: &Log) -> Result<(), AnyError> {
+async fn run(engine: Engine, number: u64, promises: &LogFile) -> Result<(), AnyError> {
     // Not all at once, for the same reason.
     tokio::time::sleep(Duration::from_millis(number * 10)).await;
     let options = StartOptions::named(format!("errand-{number}"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cross_tests::journal;
 use durable_runtime::prelude::*;
-use durable_testing::{CrashEverywhere, effect};
+use durable_testing::{CrashEverywhere, Scenario, effect};
 
 #[durable_step(retry(max_attempts = 3, initial_delay = "1s", jitter = none))]
 async fn act(label: String) -> Result<usize, Error> {
@@ -52,14 +52,17 @@ async fn ships_carefully(count: u32) -> Result<u32, Error> {
 
 #[test]
 fn at_most_once_steps_run_at_most_once() {
-    let _before = journal::take();
-    let report = CrashEverywhere::new(ships_carefully, || 3).run();
-    assert_eq!(report.result, "Ok(3)");
-    let mut keys = journal::take();
-    let all = keys.len();
-    keys.sort();
-    keys.dedup();
-    assert_eq!(keys.len(), all, "a step of an execution ran twice");
+    let campaign = CrashEverywhere::of(|| {
+        let _before = journal::take();
+        Scenario::new(ships_carefully, 3).left(|| {
+            let mut keys = journal::take();
+            let all = keys.len();
+            keys.sort();
+            keys.dedup();
+            assert_eq!(keys.len(), all, "a step of an execution ran twice");
+        })
+    });
+    assert_eq!(campaign.run().result, "Ok(3)");
 }
 
 #[durable_step(retry(max_attempts = 4, initial_delay = "2s", jitter = none))]

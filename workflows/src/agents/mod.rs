@@ -10,6 +10,8 @@
 //! works in the background, sends heartbeats and posts the outcome to the task's callback until somebody
 //! takes it. An agent that is killed at any point takes its unfinished tasks up again at the next start.
 //!
+//! [`OnDemandAgents`] are the same three without servers, for a host that keeps the tasks itself.
+//!
 //! | to change | see |
 //! | --- | --- |
 //! | what is answered to a dispatch | `server.rs` |
@@ -30,6 +32,7 @@ mod inbox;
 mod index;
 mod inputs;
 mod llm;
+mod on_demand;
 mod outcome;
 mod progress;
 mod researcher;
@@ -43,6 +46,8 @@ mod writer;
 pub use config::{API_KEY_HEADER, AgentsConfig, LlmConfig, default_corpus};
 pub use embedded::{EmbeddedAgents, Role};
 pub use error::AgentsError;
+pub use on_demand::OnDemandAgents;
+pub use outcome::{AgentFailure, FailureKind};
 pub use results::{
     Analysis, DataPoint, DocumentKind, Finding, Reference, Report, ResearchResult, ResearchStatistics,
     SourceUse, Statement, Theme,

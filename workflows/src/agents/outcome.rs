@@ -14,21 +14,30 @@ pub(super) enum Outcome {
 /// Why a task failed, in words fit for a stranger: no paths of this machine, no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{kind:?}: {message}")]
-pub(super) struct AgentFailure {
+pub struct AgentFailure {
+    /// What kind of failure.
     #[serde(rename = "type")]
-    pub(super) kind: FailureKind,
-    pub(super) message: String,
+    pub kind: FailureKind,
+    /// What went wrong, in one sentence.
+    pub message: String,
 }
 
 impl AgentFailure {
-    pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+    /// A failure of `kind`.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
+    }
+}
+
+impl From<durable_runtime::Interrupted> for AgentFailure {
+    fn from(interrupted: durable_runtime::Interrupted) -> Self {
+        Self::new(FailureKind::Internal, interrupted.to_string())
     }
 }
 
 /// The `type` of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum FailureKind {
+pub enum FailureKind {
     /// The corpus has nothing on the topic.
     NothingFound,
     /// The corpus went away, or holds no documents.

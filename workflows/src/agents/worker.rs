@@ -31,6 +31,43 @@ pub(super) enum Work {
     Write { model: Option<ChatModel> },
 }
 
+impl Work {
+    /// Does a task; its inputs that are references are fetched by `inputs`.
+    pub(super) async fn run(
+        &self,
+        inputs: &Inputs,
+        task: &Task,
+        progress: &Progress,
+    ) -> Result<serde_json::Value, Stopped> {
+        let result = match self {
+            Self::Research(researcher) => {
+                let (researcher, task, progress) = (researcher.clone(), task.clone(), progress.clone());
+                let result = blocking(move || researcher.research(&task, &progress)).await?;
+                serde_json::to_value(result)
+            }
+            Self::Analyze => {
+                let research = inputs.read("research", task.inputs.research.clone()).await?;
+                let (task, progress) = (task.clone(), progress.clone());
+                let analysis = blocking(move || analyst::analyze(&task, research, &progress)).await?;
+                serde_json::to_value(analysis)
+            }
+            Self::Write { model } => {
+                let analysis = inputs.read("analysis", task.inputs.analysis.clone()).await?;
+                progress.begin("writing", 0);
+                let report = match model {
+                    Some(model) => writer::write_with_model(model, task, analysis).await?,
+                    None => {
+                        let task = task.clone();
+                        blocking(move || writer::write(&task, &analysis).map_err(Stopped::from)).await?
+                    }
+                };
+                serde_json::to_value(report)
+            }
+        };
+        result.map_err(|error| failed(FailureKind::Internal, format!("the result is no JSON: {error}")))
+    }
+}
+
 /// One agent: its tasks and the means to do them.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -192,7 +229,7 @@ impl Worker {
         let progress = Progress::new(self.interrupt.clone());
         let work = async {
             let _slot = self.slots.acquire().await.map_err(|_| Stopped::Interrupted)?;
-            self.work(task, &progress).await
+            self.work.run(&self.inputs, task, &progress).await
         };
         tokio::pin!(work);
         let mut heartbeat = tokio::time::interval(self.heartbeat_interval.max(Duration::from_millis(10)));
@@ -211,35 +248,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    async fn work(&self, task: &Task, progress: &Progress) -> Result<serde_json::Value, Stopped> {
-        let result = match &self.work {
-            Work::Research(researcher) => {
-                let (researcher, task, progress) = (researcher.clone(), task.clone(), progress.clone());
-                let result = blocking(move || researcher.research(&task, &progress)).await?;
-                serde_json::to_value(result)
-            }
-            Work::Analyze => {
-                let research = self.inputs.read("research", task.inputs.research.clone()).await?;
-                let (task, progress) = (task.clone(), progress.clone());
-                let analysis = blocking(move || analyst::analyze(&task, research, &progress)).await?;
-                serde_json::to_value(analysis)
-            }
-            Work::Write { model } => {
-                let analysis = self.inputs.read("analysis", task.inputs.analysis.clone()).await?;
-                progress.begin("writing", 0);
-                let report = match model {
-                    Some(model) => writer::write_with_model(model, task, analysis).await?,
-                    None => {
-                        let task = task.clone();
-                        blocking(move || writer::write(&task, &analysis).map_err(Stopped::from)).await?
-                    }
-                };
-                serde_json::to_value(report)
-            }
-        };
-        result.map_err(|error| failed(FailureKind::Internal, format!("the result is no JSON: {error}")))
     }
 
     async fn save(&self, key: &TaskKey, stored: &StoredTask) -> io::Result<()> {

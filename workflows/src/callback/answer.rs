@@ -4,6 +4,8 @@ use durable_runtime::protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::{CallbackFault, redacted};
+
 /// What became of a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,6 +37,11 @@ impl Kind {
             Self::Unknown => "callback_stored",
         }
     }
+
+    /// True for what an earlier request has not told already.
+    pub(crate) const fn is_news(self) -> bool {
+        matches!(self, Self::Delivered | Self::Expired | Self::Unknown)
+    }
 }
 
 /// An HTTP status and a JSON body, for whatever server there is.
@@ -47,17 +54,18 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer to a callback that was taken.
+    /// The answer to a callback that was let in.
     #[must_use]
-    pub fn of(kind: Kind, token: &str, now: Timestamp) -> Self {
-        match kind {
-            Kind::Contradicted => {
+    pub fn to(taken: &Result<Kind, CallbackFault>, token: &str, now: Timestamp) -> Self {
+        match taken {
+            Ok(Kind::Contradicted) => {
                 Self::error(409, "token: a different outcome was delivered before, and it stands")
             }
-            _ => Self {
+            Ok(kind) => Self {
                 status: 200,
                 body: json!({ "status": kind.as_str(), "token": token, "timestamp": now.to_string() }),
             },
+            Err(fault) => Self::error(500, &fault.to_string()),
         }
     }
 
@@ -65,5 +73,23 @@ impl Answer {
     #[must_use]
     pub fn error(status: u16, message: &str) -> Self {
         Self { status, body: json!({ "error": message }) }
+    }
+
+    /// True when it says that an execution got its callback.
+    #[must_use]
+    pub fn is_delivery(&self) -> bool {
+        self.body.get("status").and_then(Value::as_str) == Some(Kind::Delivered.as_str())
+    }
+
+    /// The last stage of a request, for the log.
+    pub(crate) fn log(&self, request_id: &str, token: &str, signal: &str, elapsed: std::time::Duration) {
+        tracing::info!(
+            event_type = "callback_completed",
+            request_id,
+            token = redacted(token),
+            status = signal,
+            http_status = self.status,
+            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        );
     }
 }

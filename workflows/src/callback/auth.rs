@@ -93,9 +93,8 @@ impl Authentication {
             if distance > REPLAY_WINDOW.as_secs() {
                 return Err(AuthError::Timestamp);
             }
-            let given = headers.signature.and_then(|text| text.strip_prefix("sha256="));
-            let given = given.ok_or(AuthError::Signature)?;
-            let expected = signature(secret, timestamp, body);
+            let given = headers.signature.ok_or(AuthError::Signature)?;
+            let expected = sign(secret, timestamp, body);
             if !constant_time_eq(expected.as_bytes(), given.to_ascii_lowercase().as_bytes()) {
                 return Err(AuthError::Signature);
             }
@@ -104,8 +103,10 @@ impl Authentication {
     }
 }
 
-fn signature(secret: &str, timestamp: &str, body: &[u8]) -> String {
-    SigningKey::new(secret).sign_message(&[timestamp.as_bytes(), b".", body].concat())
+/// The signature of a body at a time in seconds since the Unix epoch, as [`SIGNATURE_HEADER`] carries it.
+#[must_use]
+pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
+    format!("sha256={}", SigningKey::new(secret).sign_message(&[timestamp.as_bytes(), b".", body].concat()))
 }
 
 #[cfg(test)]
@@ -133,7 +134,7 @@ mod tests {
     fn a_signature_covers_time_and_body_and_ages() {
         let auth = Authentication { hmac_secret: Some("s".into()), ..Authentication::default() };
         let check = |timestamp: &str, signed: &[u8], sent: &[u8]| {
-            let signature = format!("sha256={}", signature("s", timestamp, signed));
+            let signature = sign("s", timestamp, signed);
             let headers = Headers { api_key: None, signature: Some(&signature), timestamp: Some(timestamp) };
             auth.check(headers, sent, NOW)
         };

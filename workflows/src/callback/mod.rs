@@ -1,29 +1,43 @@
 //! The callback handler: what an agent sends becomes the result of the callback that its workflow waits for.
 //!
 //! [`callback_handler`] is the whole of it: store, deliver, update the workflow's record, append to the
-//! history. A request that breaks the table of fields never becomes a [`Message`], so nothing is stored
-//! for it.
+//! history, and begin to tell the registered webhooks. A request that breaks the table of fields never becomes a
+//! [`Message`], so nothing is stored for it: [`admit`] is the only way to one.
 
+mod admission;
 mod answer;
 mod auth;
 mod deliver;
 mod digest;
+mod fault;
+mod figures;
 mod redrive;
 mod store;
 mod validate;
+mod webhook;
 
 use durable_runtime::{prelude::*, protocol::Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use admission::too_large;
+pub use admission::{Arrival, MAX_CALLBACK_BYTES, admit};
 pub use answer::{Answer, Kind};
-pub use auth::{API_KEY_HEADER, AuthError, Authentication, Headers, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+pub use auth::{
+    API_KEY_HEADER, AuthError, Authentication, Headers, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign,
+};
 pub use digest::{hex, redacted, sha256};
+pub use fault::CallbackFault;
+pub use figures::measured;
 pub use redrive::{Redriven, redrive};
-pub use store::{RETENTION, externalised};
+pub use store::{RETENTION, large_result, stored_as_artifact};
 pub use validate::{InvalidCallback, MAX_TOKEN_CHARS, Message, Signal};
+pub use webhook::{
+    WEBHOOK_ID_HEADER, WEBHOOK_NOTIFICATION, WEBHOOK_SIGNATURE_HEADER, WEBHOOK_TIMESTAMP_HEADER,
+    WebhookFault, WebhookJob, WebhookOptions, WebhookOutcome, WebhookSender, webhook_notification,
+};
 
-use crate::ports::{Delivery, Outcome, Ports, StoreError, Stored};
-use deliver::{append_history, dead_letter, deliver, heartbeat, update_workflow_record};
+use crate::ports::{Delivery, Outcome, Ports, Stored};
+use deliver::{announce, append_history, dead_letter, deliver, heartbeat, update_workflow_record};
 use store::store_result;
 
 /// The name by which hosts register and start [`callback_handler`].
@@ -52,48 +66,7 @@ impl std::fmt::Debug for Request {
     }
 }
 
-/// Why a callback could not be taken, for good.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum CallbackFault {
-    /// It is not stored; the sender has to send it again.
-    #[error("Failed to store callback result")]
-    Storage {
-        /// True when another attempt may succeed.
-        retryable: bool,
-    },
-    /// It is stored and lies with the dead letters.
-    #[error("Failed to deliver callback")]
-    Delivery {
-        /// True when another attempt may succeed.
-        retryable: bool,
-    },
-}
-
-impl CallbackFault {
-    /// True when another attempt may succeed; the retry policies of the steps ask this.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Storage { retryable } | Self::Delivery { retryable } => *retryable,
-        }
-    }
-}
-
-impl From<StoreError> for CallbackFault {
-    fn from(error: StoreError) -> Self {
-        tracing::warn!(event_type = "storage_error", %error);
-        Self::Storage { retryable: error.is_transient() }
-    }
-}
-
-impl From<Interrupted> for CallbackFault {
-    fn from(_: Interrupted) -> Self {
-        Self::Delivery { retryable: true }
-    }
-}
-
-/// Store, deliver, update, append.
+/// Store, deliver, update, append, tell who wants to know.
 #[durable_execution(name = "callback_handler")]
 pub async fn callback_handler(ports: Ports, request: Request) -> Result<Kind, CallbackFault> {
     let kind = match request.message.signal.clone() {
@@ -110,6 +83,10 @@ pub async fn callback_handler(ports: Ports, request: Request) -> Result<Kind, Ca
         },
     };
     append_history(&ports, &request, kind).await?;
+    if ports.webhooks.is_some() && kind.is_news() {
+        // The callback has arrived: what its sender is told does not depend on who else hears of it.
+        let _ = announce(&ports, &request, kind).await;
+    }
     Ok(kind)
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CallbackFault, Kind, deliver::send};
-use crate::ports::{Delivery, Ports};
+use crate::ports::{Delivery, Ports, StoreError};
 
 /// What became of the dead letters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,17 +21,25 @@ pub struct Redriven {
 /// The store can't be used.
 pub async fn redrive(ports: &Ports) -> Result<Redriven, CallbackFault> {
     let mut result = Redriven::default();
-    for letter in ports.callbacks.dead_letters().await? {
-        let Some(stored) = ports.callbacks.stored(letter.token.clone()).await? else {
+    let lost = |id: &str, error: StoreError| CallbackFault::storage(ports, id, &error);
+    for letter in ports.callbacks.dead_letters().await.map_err(|error| lost("redrive", error))? {
+        let id = letter.id.as_str();
+        let fault = |error| lost(id, error);
+        let Some(stored) = ports.callbacks.stored(letter.token.clone()).await.map_err(fault)? else {
             // Its time is over: there is nothing left to deliver.
-            ports.callbacks.redriven(letter.id).await?;
+            ports.callbacks.redriven(letter.id.clone()).await.map_err(fault)?;
             continue;
         };
-        match send(ports, &letter.token, stored.outcome).await {
+        match send(ports, id, &letter.token, stored.outcome).await {
             Ok(kind) => {
-                let delivery = if kind == Kind::Delivered { Delivery::Delivered } else { Delivery::Expired };
-                ports.callbacks.mark(letter.token, delivery).await?;
-                ports.callbacks.redriven(letter.id).await?;
+                let delivery = match kind {
+                    Kind::Expired => Delivery::Expired,
+                    Kind::Unknown => Delivery::Unknown,
+                    _ => Delivery::Delivered,
+                };
+                ports.callbacks.mark(letter.token.clone(), delivery).await.map_err(fault)?;
+                ports.callbacks.redriven(letter.id.clone()).await.map_err(fault)?;
+                tracing::info!(event_type = "callback_redriven", request_id = id, outcome = kind.as_str());
                 result.delivered += 1;
             }
             Err(_) => result.remaining += 1,

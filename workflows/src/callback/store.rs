@@ -1,8 +1,9 @@
 //! The result, stored under its token before anything else happens to it.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use durable_runtime::prelude::*;
+use serde_json::Value;
 
 use super::{CallbackFault, Request, Signal, redacted, sha256};
 use crate::{
@@ -13,25 +14,44 @@ use crate::{
 /// How long a result is kept, and what else is known of the callbacks of a workflow that has ended.
 pub const RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// The signal with a large result moved to the artifact store. Callbacks name their artifact by its content,
-/// so that a repeated one finds it there.
+/// The result of a signal, when it is too large to travel through checkpoints and records.
+#[must_use]
+pub fn large_result(signal: &Signal) -> Option<&Value> {
+    let Signal::Outcome(Outcome::Success { result }) = signal else { return None };
+    (json_length(result) > INLINE_LIMIT).then_some(result)
+}
+
+/// Stores a result as an artifact, and says where. Callbacks name their artifact by its content, so that a repeated
+/// one finds it there.
 ///
 /// # Errors
 ///
 /// The artifact could not be stored.
-pub async fn externalised(
+pub async fn stored_as_artifact(
     artifacts: &dyn Artifacts,
     token: &str,
-    signal: Signal,
-) -> Result<Signal, StoreError> {
-    let Signal::Outcome(Outcome::Success { result }) = signal else { return Ok(signal) };
-    let bytes = serde_json::to_vec(&result)?;
-    if bytes.len() <= INLINE_LIMIT {
-        return Ok(Signal::Outcome(Outcome::Success { result }));
-    }
+    result: &Value,
+) -> Result<Value, StoreError> {
+    let bytes = serde_json::to_vec(result)?;
     let key = format!("callbacks/{}/{}.json", sha256(token.as_bytes()), sha256(&bytes));
     let reference = artifacts.put(key, bytes).await?;
-    Ok(Signal::Outcome(Outcome::Success { result: serde_json::to_value(reference)? }))
+    Ok(serde_json::to_value(reference)?)
+}
+
+/// The length of a value as JSON, without its text.
+fn json_length(value: &Value) -> usize {
+    struct Length(usize);
+    impl io::Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).map_or(usize::MAX, |()| length.0)
 }
 
 #[durable_step(retry = retry::CALLBACK_STORAGE)]
@@ -46,7 +66,8 @@ pub(super) async fn store_result(
         digest: request.digest.clone(),
         expires_at: request.received_at.after(RETENTION),
     };
-    let stored = ports.callbacks.store(callback).await?;
+    let stored = ports.callbacks.store(callback).await;
+    let stored = stored.map_err(|error| CallbackFault::storage(ports, &request.request_id, &error))?;
     tracing::info!(
         event_type = "callback_stored",
         request_id = request.request_id,

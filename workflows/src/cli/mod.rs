@@ -56,6 +56,8 @@ Environment:
   AGENT_HEARTBEAT_TIMEOUT_SECONDS  how long an agent may stay silent (as long as its phase lasts)
   CALLBACK_API_KEY                 senders of callbacks have to present it in x-api-key
   CALLBACK_HMAC_SECRET             senders of callbacks have to sign their bodies
+  CALLBACK_WEBHOOK_URLS            who is told of callbacks; http:// URLs, separated by commas
+  CALLBACK_WEBHOOK_SECRET          what they check its signature with
   LLM_API_KEY                      bearer token for --llm-url
   RUST_LOG                         what is logged (info)";
 

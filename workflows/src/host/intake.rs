@@ -1,56 +1,69 @@
-//! The service's side of callbacks: from the bytes of a request to its answer, and what could not be delivered.
+//! Callbacks on one machine: from the bytes of a request to its answer.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use durable_runtime::protocol::Timestamp;
 
-use super::{Service, ServiceError};
 use crate::{
     callback::{
-        Answer, CallbackFault, Headers, Kind, Message, Redriven, Request, externalised, redacted, redrive,
+        Answer, Arrival, Authentication, CallbackFault, Headers, Kind, MAX_CALLBACK_BYTES, Message, Request,
+        Signal, admit, large_result, measured, redacted, stored_as_artifact, too_large,
     },
-    ports::DeadLetter,
+    local::EngineExecutions,
+    ports::{Outcome, Ports},
 };
 
-impl Service {
+/// Takes callbacks and runs the handler on each one that is let in.
+#[derive(Debug)]
+pub struct CallbackIntake {
+    ports: Ports,
+    executions: EngineExecutions,
+    authentication: Authentication,
+}
+
+impl CallbackIntake {
+    /// An intake that lets in whom `authentication` does.
+    #[must_use]
+    pub fn new(ports: Ports, executions: EngineExecutions, authentication: Authentication) -> Self {
+        Self { ports, executions, authentication }
+    }
+
     /// Takes a callback, from the bytes of its body to the answer.
-    pub async fn receive_callback(&self, headers: Headers<'_>, body: &[u8]) -> Answer {
+    pub async fn receive(&self, headers: Headers<'_>, body: &[u8]) -> Answer {
         let request_id = uuid::Uuid::new_v4().to_string();
-        tracing::info!(event_type = "callback_received", request_id, bytes = body.len());
-        let now = Timestamp::from(SystemTime::now());
-        if let Err(error) = self.authentication.check(headers, body, now) {
-            tracing::warn!(event_type = "callback_unauthorized", request_id, %error);
-            return Answer::error(401, &error.to_string());
-        }
-        let message = match Message::parse(body) {
-            Ok(message) => message,
-            Err(error) => {
-                tracing::warn!(event_type = "callback_invalid", request_id, %error);
-                return Answer::error(400, &error.to_string());
-            }
+        let received_at = Timestamp::from(SystemTime::now());
+        let arrival =
+            Arrival { request_id: &request_id, received_at, headers, limit: MAX_CALLBACK_BYTES, body };
+        let answer = match admit(&self.authentication, arrival) {
+            Ok(message) => self.take(&request_id, received_at, message).await,
+            Err(answer) => answer,
         };
-        let token = message.token.clone();
-        let status = message.signal.status();
-        tracing::info!(event_type = "callback_validated", request_id, token = redacted(&token), status);
-        let answer = match self.run_callback(&request_id, now, message).await {
-            Ok(kind) => Answer::of(kind, &token, Timestamp::from(SystemTime::now())),
-            Err(fault) => {
-                tracing::error!(event_type = "storage_error", request_id, token = redacted(&token), %fault);
-                Answer::error(500, &fault.to_string())
-            }
-        };
-        tracing::info!(
-            event_type = "callback_completed",
-            request_id,
-            token = redacted(&token),
-            status,
-            http_status = answer.status,
-            elapsed_ms = Timestamp::from(SystemTime::now()).since(now).as_millis() as u64,
-        );
+        let elapsed = Timestamp::from(SystemTime::now()).since(received_at);
+        self.ports.metrics.publish(&request_id, &measured(&answer, elapsed));
         answer
     }
 
-    async fn run_callback(
+    /// The answer to a body that was not even read to its end.
+    pub fn refuse_too_large(&self) -> Answer {
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let answer = too_large(&request_id, MAX_CALLBACK_BYTES);
+        self.ports.metrics.publish(&request_id, &measured(&answer, Duration::ZERO));
+        answer
+    }
+
+    async fn take(&self, request_id: &str, received_at: Timestamp, message: Message) -> Answer {
+        let (token, status) = (message.token.clone(), message.signal.status());
+        let taken = self.run(request_id, received_at, message).await;
+        if let Err(fault) = &taken {
+            tracing::error!(event_type = fault.event_type(), request_id, token = redacted(&token), %fault);
+        }
+        let now = Timestamp::from(SystemTime::now());
+        let answer = Answer::to(&taken, &token, now);
+        answer.log(request_id, &token, status, now.since(received_at));
+        answer
+    }
+
+    async fn run(
         &self,
         request_id: &str,
         received_at: Timestamp,
@@ -58,30 +71,17 @@ impl Service {
     ) -> Result<Kind, CallbackFault> {
         // Before the execution starts: its input is a checkpoint, and must not hold what is too large for one.
         let digest = message.signal.digest();
-        let signal = externalised(&*self.ports.artifacts, &message.token, message.signal).await?;
-        let message = Message { token: message.token, signal };
+        let Message { token, mut signal } = message;
+        if let Some(result) = large_result(&signal) {
+            let stored = stored_as_artifact(&*self.ports.artifacts, &token, result).await;
+            let result = stored.map_err(|error| CallbackFault::storage(&self.ports, request_id, &error))?;
+            signal = Signal::Outcome(Outcome::Success { result });
+        }
+        let message = Message { token, signal };
         let request = Request { request_id: request_id.to_owned(), received_at, message, digest };
         self.executions.run_callback(&request).await.unwrap_or_else(|error| {
             tracing::error!(event_type = "storage_error", request_id, %error);
             Err(CallbackFault::Storage { retryable: false })
         })
-    }
-
-    /// What could not be delivered.
-    ///
-    /// # Errors
-    ///
-    /// The store is not available.
-    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, ServiceError> {
-        Ok(self.ports.callbacks.dead_letters().await?)
-    }
-
-    /// Tries to deliver the dead letters again.
-    ///
-    /// # Errors
-    ///
-    /// The store is not available.
-    pub async fn redrive(&self) -> Result<Redriven, CallbackFault> {
-        redrive(&self.ports).await
     }
 }

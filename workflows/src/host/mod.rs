@@ -8,6 +8,7 @@ mod service;
 mod view;
 
 pub use data_dir::{DataDir, DataDirError, ServerAddress, address_in, agent_options_in};
+pub use intake::CallbackIntake;
 pub use running::{AgentChoice, Host, HostError, HostOptions};
-pub use service::{Service, ServiceError};
-pub use view::{DecisionView, ExecutionView, ListView, OperationView, StartedView, WorkflowView};
+pub use service::{Recorder, Service, ServiceError};
+pub use view::{DecisionView, ExecutionView, ListView, OperationView, Recorded, StartedView, WorkflowView};

@@ -1,19 +1,21 @@
 //! Assembly: which implementation stands behind each port is decided here and nowhere else.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use durable_engine::Engine;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use super::{DataDir, DataDirError, ServerAddress, Service, ServiceError, housekeeping::keep_house};
+use super::{
+    CallbackIntake, DataDir, DataDirError, ServerAddress, Service, ServiceError, housekeeping::keep_house,
+};
 use crate::{
     agents::{AgentsConfig, AgentsError, EmbeddedAgents, LlmConfig, Role},
-    callback::{Authentication, callback_handler},
+    callback::{WebhookOptions, WebhookSender, callback_handler, webhook_notification},
     config::Config,
     http,
     local::{
-        A2aAgents, ArtifactDirectory, Database, Endpoints, EngineExecutions, LogAndWebhook, SigningKey,
-        SqliteCallbacks, SqliteEvents, SqliteRecords,
+        A2aAgents, ArtifactDirectory, Database, Endpoints, EngineExecutions, EngineWebhooks, LocalPost,
+        LogAndWebhook, LoggedMetrics, SigningKey, SqliteCallbacks, SqliteEvents, SqliteRecords,
     },
     ports::{Ports, Settings},
     research::research_workflow,
@@ -118,8 +120,7 @@ impl Host {
             heartbeat_timeout: None,
         };
         let stores = Stores::open(&directory, base_url)?;
-        let ports = stores.ports(endpoints, None, settings);
-        let service = stores.service(ports, Authentication::default());
+        let service = stores.service(stores.ports(endpoints, None, settings));
         Ok(Self { service, engine: stores.engine, running: None, directory })
     }
 
@@ -148,20 +149,28 @@ impl Host {
             approval_timeout: config.approval_timeout,
             heartbeat_timeout: config.heartbeat_timeout,
         };
-        let ports = stores.ports(endpoints, config.webhook, settings);
-        let service = stores.service(ports.clone(), authentication);
+        let mut ports = stores.ports(endpoints, config.webhook, settings);
+        if let Some(options) = &config.callback_webhooks {
+            ports.webhooks = Some(Arc::new(EngineWebhooks::new(stores.engine.clone(), options.clone())));
+        }
+        let service = stores.service(ports.clone());
+        let parts = http::Parts {
+            service: Arc::clone(&service),
+            callbacks: Arc::new(CallbackIntake::new(
+                ports.clone(),
+                stores.executions.clone(),
+                authentication,
+            )),
+            artifacts: Arc::clone(&stores.artifacts),
+        };
 
         // The address is on record before anybody can need it, and the server answers before any agent calls.
         directory.remember_address(&address)?;
         let (stop, stopped) = watch::channel(false);
-        let routes = http::router(Arc::clone(&service), &address.instance);
+        let routes = http::router(parts, &address.instance);
         let server = tokio::spawn(serve(listener, routes, stopped));
 
-        let callback_ports = ports.clone();
-        stores.engine.register_workflows([
-            durable_runtime::workflow(move |job| research_workflow(ports.clone(), job)),
-            durable_runtime::workflow(move |request| callback_handler(callback_ports.clone(), request)),
-        ]);
+        register_workflows(&stores.engine, ports, config.callback_webhooks);
         let housekeeping = tokio::spawn(keep_house(Arc::clone(&service)));
         let running = Some(Running { address, agents, stop, server, housekeeping });
         let host = Self { service, engine: stores.engine, running, directory };
@@ -239,14 +248,28 @@ impl Stores {
             notify: Arc::new(LogAndWebhook::new(webhook)),
             events: Arc::new(SqliteEvents::new(self.database.clone())),
             executions: Arc::new(self.executions.clone()),
+            webhooks: None,
+            metrics: Arc::new(LoggedMetrics),
             settings,
         }
     }
 
-    fn service(&self, ports: Ports, authentication: Authentication) -> Arc<Service> {
-        let artifacts = Arc::clone(&self.artifacts);
-        Arc::new(Service::new(ports, self.executions.clone(), artifacts, authentication))
+    fn service(&self, ports: Ports) -> Arc<Service> {
+        let service = Service::new(ports, Arc::new(self.executions.clone()));
+        Arc::new(service.with_files(Arc::clone(&self.artifacts)))
     }
+}
+
+fn register_workflows(engine: &Engine, ports: Ports, webhooks: Option<WebhookOptions>) {
+    // Registered also when nobody is told any more: what was begun before then ends by itself.
+    let options = webhooks.unwrap_or_else(|| WebhookOptions { urls: BTreeSet::new(), secret: String::new() });
+    let sender = WebhookSender::new(options, Arc::new(LocalPost::new()));
+    let callback_ports = ports.clone();
+    engine.register_workflows([
+        durable_runtime::workflow(move |job| research_workflow(ports.clone(), job)),
+        durable_runtime::workflow(move |request| callback_handler(callback_ports.clone(), request)),
+        durable_runtime::workflow(move |job| webhook_notification(sender.clone(), job)),
+    ]);
 }
 
 /// Embedded agents, unless all three are elsewhere, and where each one is.

@@ -1,18 +1,18 @@
 //! What can be asked of a running process, by HTTP or from the command line.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde_json::json;
 
-use super::view::{DecisionView, ExecutionView, ListView, StartedView, WorkflowView};
+use super::view::{DecisionView, ExecutionView, ListView, Recorded, StartedView, WorkflowView};
 use crate::{
-    callback::{Authentication, sha256},
-    local::{ArtifactDirectory, EngineExecutions, ExecutionError, LinkError},
+    callback::{CallbackFault, Redriven, redrive, sha256},
+    local::ArtifactDirectory,
     ports::{
-        ArtifactRef, Artifacts, Change, DeliveryFailure, DomainEvent, Fetched, KeyClaim, ListQuery,
-        NewRecord, Ports, StoreError, WorkflowId, WorkflowRecord,
+        BoxFuture, Change, DeadLetter, DeliveryFailure, DomainEvent, KeyClaim, ListQuery, NewRecord, Ports,
+        StoreError, WorkflowId, WorkflowRecord,
     },
-    research::{Approval, Job, ResearchInput, Status},
+    research::{Approval, Job, REPORT_LINK_VALIDITY, ResearchInput, Status},
 };
 
 const LONGEST_COMMENT: usize = 10_000;
@@ -47,36 +47,53 @@ impl From<StoreError> for ServiceError {
         match error {
             StoreError::NotFound(message) => Self::NotFound(message),
             StoreError::Conflict(message) => Self::Conflict(message),
-            StoreError::Unavailable { what, detail } => Self::Unavailable { what, detail },
+            StoreError::Refused { what, detail } | StoreError::Unavailable { what, detail } => {
+                Self::Unavailable { what, detail }
+            }
         }
     }
 }
 
-impl From<ExecutionError> for ServiceError {
-    fn from(error: ExecutionError) -> Self {
-        Self::Unavailable { what: "the durable execution service", detail: error.to_string() }
-    }
+/// Who knows what the durable execution service recorded, for those who want to look inside.
+pub trait Recorder: Send + Sync {
+    /// What is recorded of a workflow's execution; nothing when it was never started.
+    fn recorded(&self, id: WorkflowId) -> BoxFuture<'_, Result<Recorded, StoreError>>;
 }
 
-/// The operations of a process on its workflows.
-#[derive(Debug)]
+/// What can be asked about workflows, wherever they run. It knows the world through its ports.
 pub struct Service {
     pub(super) ports: Ports,
-    pub(super) executions: EngineExecutions,
-    artifacts: Arc<ArtifactDirectory>,
-    pub(super) authentication: Authentication,
+    recorder: Arc<dyn Recorder>,
+    files: Option<Arc<ArtifactDirectory>>,
+    has_fresh_links: bool,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("ports", &self.ports).finish_non_exhaustive()
+    }
 }
 
 impl Service {
     /// A service over these parts.
     #[must_use]
-    pub fn new(
-        ports: Ports,
-        executions: EngineExecutions,
-        artifacts: Arc<ArtifactDirectory>,
-        authentication: Authentication,
-    ) -> Self {
-        Self { ports, executions, artifacts, authentication }
+    pub fn new(ports: Ports, recorder: Arc<dyn Recorder>) -> Self {
+        Self { ports, recorder, files: None, has_fresh_links: false }
+    }
+
+    /// Names the files of reports: where artifacts are files of this machine.
+    #[must_use]
+    pub fn with_files(mut self, files: Arc<ArtifactDirectory>) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// Makes the link to a report anew whenever its workflow is shown: where a link ends with the credentials that
+    /// signed it, which is long before the time it was made for.
+    #[must_use]
+    pub fn with_fresh_links(mut self) -> Self {
+        self.has_fresh_links = true;
+        self
     }
 
     /// Starts a workflow; under an idempotency key, the same request starts it once.
@@ -103,7 +120,7 @@ impl Service {
             }
         }
         // The id is the execution's name: starting it twice, here or in `recover`, is starting it once.
-        self.executions.start_research(&Job { workflow_id: id.clone(), input }).await?;
+        self.ports.executions.start(Job { workflow_id: id.clone(), input }).await?;
         let status = self.record(&id).await?.status;
         Ok(StartedView {
             message: format!("accepted; follow it at /workflows/{id}"),
@@ -119,7 +136,14 @@ impl Service {
     /// There is none with this id, or a store is not available.
     pub async fn workflow(&self, id: &WorkflowId) -> Result<WorkflowView, ServiceError> {
         let record = self.record(id).await?;
-        Ok(self.view(self.reconciled(record).await?))
+        let mut record = self.reconciled(record).await?;
+        if self.has_fresh_links
+            && let Some(report) = &mut record.report
+        {
+            let link = self.ports.artifacts.presign(report.artifact.clone(), REPORT_LINK_VALIDITY).await?;
+            report.url = link;
+        }
+        Ok(self.view(record))
     }
 
     /// Workflows, newest first.
@@ -167,7 +191,7 @@ impl Service {
     /// There is none with this id, or a store is not available.
     pub async fn execution(&self, id: &WorkflowId) -> Result<ExecutionView, ServiceError> {
         let workflow = self.workflow(id).await?;
-        let recorded = self.executions.recorded(id).await?;
+        let recorded = self.recorder.recorded(id.clone()).await?;
         let audit = self.ports.records.audit(id.clone()).await?;
         let callbacks = self.ports.callbacks.history(id.clone()).await?;
         Ok(ExecutionView {
@@ -239,26 +263,26 @@ impl Service {
             detail: json!({ "topic": record.input.topic() }),
         };
         self.ports.events.emit(event).await?;
-        self.executions.stop_research(id).await?;
+        self.ports.executions.stop(id.clone()).await?;
         Ok(self.view(record))
     }
 
-    /// The artifact that a signed link opens.
+    /// The callbacks that could not be delivered.
     ///
     /// # Errors
     ///
-    /// The link is forged or has expired.
-    pub fn verify_link(&self, key: &str, expires: &str, signature: &str) -> Result<ArtifactRef, LinkError> {
-        self.artifacts.verify_link(key, expires, signature)
+    /// The store is not available.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, ServiceError> {
+        Ok(self.ports.callbacks.dead_letters().await?)
     }
 
-    /// An artifact, whole.
+    /// Tries to deliver them again.
     ///
     /// # Errors
     ///
-    /// It does not exist, or the store is not available.
-    pub async fn artifact(&self, reference: ArtifactRef) -> Result<Fetched, ServiceError> {
-        Ok(self.artifacts.get(reference).await?)
+    /// The store is not available.
+    pub async fn redrive(&self) -> Result<Redriven, CallbackFault> {
+        redrive(&self.ports).await
     }
 
     /// Picks up what an earlier process left between two stores: workflows that were accepted but not
@@ -276,9 +300,9 @@ impl Service {
                 match record.status {
                     Status::Initializing => {
                         let job = Job { workflow_id: record.id, input: record.input };
-                        self.executions.start_research(&job).await?;
+                        self.ports.executions.start(job).await?;
                     }
-                    Status::Cancelled => self.executions.stop_research(&record.id).await?,
+                    Status::Cancelled => self.ports.executions.stop(record.id).await?,
                     status if status.is_terminal() => {}
                     _ => drop(self.reconciled(record).await?),
                 }
@@ -306,7 +330,7 @@ impl Service {
         if record.status.is_terminal() {
             return Ok(record);
         }
-        let Some(reason) = self.executions.ended_badly(&record.id).await? else { return Ok(record) };
+        let Some(reason) = self.ports.executions.ended(record.id.clone()).await? else { return Ok(record) };
         // Ended since the record was read? Then the newer record says how.
         let record = self.record(&record.id).await?;
         if record.status.is_terminal() {
@@ -318,7 +342,7 @@ impl Service {
     }
 
     fn view(&self, record: WorkflowRecord) -> WorkflowView {
-        let path = record.report.as_ref().and_then(|report| self.artifacts.path_of(&report.artifact));
+        let path = record.report.as_ref().and_then(|report| self.files.as_ref()?.path_of(&report.artifact));
         WorkflowView::of(record, path.map(|path| path.display().to_string()))
     }
 }

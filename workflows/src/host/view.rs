@@ -142,6 +142,15 @@ pub struct ExecutionView {
     pub callbacks: Vec<CallbackView>,
 }
 
+/// What the durable execution service recorded of an execution.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// Its operations, in order.
+    pub operations: Vec<OperationView>,
+    /// How often its code was invoked, the running invocation included.
+    pub invocations: usize,
+}
+
 /// One recorded operation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OperationView {

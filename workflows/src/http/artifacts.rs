@@ -10,7 +10,11 @@ use axum::{
 use serde::Deserialize;
 
 use super::error::HttpError;
-use crate::{host::Service, local::LinkError};
+use crate::{
+    host::ServiceError,
+    local::{ArtifactDirectory, LinkError},
+    ports::Artifacts,
+};
 
 #[derive(Deserialize)]
 pub(super) struct Signature {
@@ -21,18 +25,18 @@ pub(super) struct Signature {
 }
 
 pub(super) async fn read(
-    State(service): State<Arc<Service>>,
+    State(artifacts): State<Arc<ArtifactDirectory>>,
     Path(key): Path<String>,
     Query(link): Query<Signature>,
 ) -> Result<Response, HttpError> {
-    let reference = service.verify_link(&key, &link.expires, &link.signature).map_err(|error| {
+    let reference = artifacts.verify_link(&key, &link.expires, &link.signature).map_err(|error| {
         let status = match error {
             LinkError::Forged => StatusCode::FORBIDDEN,
             LinkError::Expired => StatusCode::GONE,
         };
         HttpError::new(status, error.to_string())
     })?;
-    let fetched = service.artifact(reference).await?;
+    let fetched = artifacts.get(reference).await.map_err(ServiceError::from)?;
     // Agents write the content: a browser must show it as what it is and run none of it.
     let headers = [
         (header::CONTENT_TYPE, fetched.content_type),

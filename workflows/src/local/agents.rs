@@ -3,7 +3,7 @@
 use crate::{
     a2a,
     ports::{AgentTask, Agents, BoxFuture, DispatchFailure},
-    research::{Depth, Parameters, Phase},
+    research::Phase,
 };
 
 /// Where the three agents are.
@@ -40,42 +40,12 @@ impl Agents for A2aAgents {
                 Phase::Analysis => &self.endpoints.analyst,
                 Phase::Writing => &self.endpoints.writer,
             };
-            let message = message(task)?;
+            let message = a2a::Task::try_from(task)?;
             match self.client.send(endpoint, &message).await {
                 Ok(_) => Ok(()),
                 Err(error) if error.is_retryable() => Err(DispatchFailure::Transient(error.to_string())),
                 Err(error) => Err(DispatchFailure::Permanent(error.to_string())),
             }
         })
-    }
-}
-
-fn message(task: AgentTask) -> Result<a2a::Task, DispatchFailure> {
-    let inputs = serde_json::from_value(serde_json::Value::Object(task.inputs))
-        .map_err(|error| DispatchFailure::Permanent(format!("its inputs don't fit a message: {error}")))?;
-    Ok(a2a::Task {
-        task: match task.phase {
-            Phase::Research => a2a::TaskKind::Research,
-            Phase::Analysis => a2a::TaskKind::Analyze,
-            Phase::Writing => a2a::TaskKind::Write,
-        },
-        topic: task.topic,
-        parameters: parameters(task.parameters),
-        workflow_id: task.workflow_id.to_string(),
-        callback_url: task.callback_url,
-        callback_token: task.callback_token,
-        inputs,
-    })
-}
-
-fn parameters(parameters: Parameters) -> a2a::TaskParameters {
-    a2a::TaskParameters {
-        depth: match parameters.depth {
-            Some(Depth::Basic) => a2a::Depth::Basic,
-            None | Some(Depth::Standard) => a2a::Depth::Standard,
-            Some(Depth::Comprehensive) => a2a::Depth::Comprehensive,
-        },
-        sources: parameters.sources,
-        word_limit: parameters.word_limit,
     }
 }

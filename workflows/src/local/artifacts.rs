@@ -2,18 +2,17 @@
 
 use std::{
     io::{self, Write},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use durable_runtime::protocol::Timestamp;
 
 use super::{SigningKey, constant_time_eq};
-use crate::ports::{ArtifactRef, Artifacts, BoxFuture, Fetched, StoreError};
+use crate::ports::{ArtifactRef, Artifacts, BoxFuture, Fetched, StoreError, content_type, is_plain_key};
 
 const BUCKET: &str = "local";
 const WHAT: &str = "the artifact store";
-const LONGEST_KEY: usize = 512;
 
 /// Artifacts as files below one directory.
 #[derive(Clone, Debug)]
@@ -66,7 +65,7 @@ impl ArtifactDirectory {
     #[must_use]
     pub fn path_of(&self, reference: &ArtifactRef) -> Option<PathBuf> {
         let (bucket, key) = reference.parts()?;
-        (bucket == BUCKET && is_safe(key)).then(|| self.root.join(key))
+        (bucket == BUCKET && is_plain_key(key)).then(|| self.root.join(key))
     }
 
     fn link_signature(&self, key: &str, expires: &str) -> String {
@@ -93,7 +92,7 @@ impl Artifacts for ArtifactDirectory {
     fn get(&self, reference: ArtifactRef) -> BoxFuture<'_, Result<Fetched, StoreError>> {
         Box::pin(async move {
             let path = self.checked_path(&reference)?;
-            let content_type = content_type(&path);
+            let content_type = content_type(&reference.s3_uri);
             match off_thread(move || match std::fs::read(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 other => other.map(Some),
@@ -106,32 +105,19 @@ impl Artifacts for ArtifactDirectory {
         })
     }
 
-    fn presign(&self, reference: &ArtifactRef, valid_for: Duration) -> Result<String, StoreError> {
-        self.checked_path(reference)?;
-        let (_, key) = reference.parts().unwrap_or_default();
-        let expires = Timestamp::from(SystemTime::now()).after(valid_for).as_millis() / 1000;
-        let expires = expires.to_string();
-        let signature = self.link_signature(key, &expires);
-        Ok(format!("{}/artifacts/{key}?expires={expires}&signature={signature}", self.base_url))
-    }
-}
-
-/// A key is a relative path of plain names: nothing that could leave the directory, or need escaping in a URL.
-fn is_safe(key: &str) -> bool {
-    key.len() <= LONGEST_KEY
-        && key.split('/').all(|name| {
-            !name.is_empty()
-                && !name.starts_with('.')
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    fn presign(
+        &self,
+        reference: ArtifactRef,
+        valid_for: Duration,
+    ) -> BoxFuture<'_, Result<String, StoreError>> {
+        Box::pin(async move {
+            self.checked_path(&reference)?;
+            let (_, key) = reference.parts().unwrap_or_default();
+            let expires = Timestamp::from(SystemTime::now()).after(valid_for).as_millis() / 1000;
+            let expires = expires.to_string();
+            let signature = self.link_signature(key, &expires);
+            Ok(format!("{}/artifacts/{key}?expires={expires}&signature={signature}", self.base_url))
         })
-        && Path::new(key).components().all(|part| matches!(part, Component::Normal(_)))
-}
-
-fn content_type(path: &Path) -> &'static str {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => "application/json",
-        Some("md") => "text/markdown; charset=utf-8",
-        _ => "application/octet-stream",
     }
 }
 
@@ -203,21 +189,18 @@ mod tests {
         assert!(store.get(ArtifactRef::new("other", "w/report.md")).await.is_err());
     }
 
-    #[test]
-    fn a_link_opens_only_what_it_was_made_for_and_only_in_time() {
+    #[tokio::test]
+    async fn a_link_opens_only_what_it_was_made_for_and_only_in_time() {
         let (_directory, store) = store();
         let reference = ArtifactRef::new("local", "w/report.md");
-        let parts = |valid_for| {
-            let url = store.presign(&reference, valid_for).unwrap();
-            let (path, query) = url.split_once('?').unwrap();
-            assert_eq!(path, "http://127.0.0.1:1/artifacts/w/report.md");
-            let (expires, signature) = query.split_once('&').unwrap();
-            (expires["expires=".len()..].to_owned(), signature["signature=".len()..].to_owned())
-        };
-        let (expires, signature) = parts(Duration::from_secs(60));
-        assert_eq!(store.verify_link("w/report.md", &expires, &signature), Ok(reference.clone()));
-        assert_eq!(store.verify_link("w/other.md", &expires, &signature), Err(LinkError::Forged));
-        assert_eq!(store.verify_link("w/report.md", "99999999999", &signature), Err(LinkError::Forged));
+        let url = store.presign(reference.clone(), Duration::from_secs(60)).await.unwrap();
+        let (path, query) = url.split_once('?').unwrap();
+        assert_eq!(path, "http://127.0.0.1:1/artifacts/w/report.md");
+        let (expires, signature) = query.split_once('&').unwrap();
+        let (expires, signature) = (&expires["expires=".len()..], &signature["signature=".len()..]);
+        assert_eq!(store.verify_link("w/report.md", expires, signature), Ok(reference.clone()));
+        assert_eq!(store.verify_link("w/other.md", expires, signature), Err(LinkError::Forged));
+        assert_eq!(store.verify_link("w/report.md", "99999999999", signature), Err(LinkError::Forged));
 
         let long_ago = "1000";
         let signature = store.link_signature("w/report.md", long_ago);

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::{
     callback::{CALLBACK_HANDLER, CallbackFault, Kind, Request},
-    host::OperationView,
-    ports::{BoxFuture, DeliveryFailure, Executions, WorkflowId},
+    host::{OperationView, Recorded, Recorder},
+    ports::{BoxFuture, DeliveryFailure, Executions, StoreError, WorkflowId},
     research::{Job, RESEARCH_WORKFLOW},
 };
 
@@ -33,13 +33,10 @@ pub enum ExecutionError {
     Ended(String),
 }
 
-/// What the engine recorded of an execution.
-#[derive(Clone, Debug, Default)]
-pub struct Recorded {
-    /// Its operations, in order.
-    pub operations: Vec<OperationView>,
-    /// How often its code was invoked, the running invocation included.
-    pub invocations: usize,
+impl From<ExecutionError> for StoreError {
+    fn from(error: ExecutionError) -> Self {
+        Self::Unavailable { what: "the durable execution service", detail: error.to_string() }
+    }
 }
 
 impl EngineExecutions {
@@ -95,7 +92,7 @@ impl EngineExecutions {
     }
 
     /// What is recorded of a workflow's execution; nothing when it was never started.
-    pub(crate) async fn recorded(&self, id: &WorkflowId) -> Result<Recorded, ExecutionError> {
+    async fn recorded(&self, id: &WorkflowId) -> Result<Recorded, ExecutionError> {
         let execution = match self.0.get(id.as_str()).await {
             Ok(execution) => execution,
             Err(EngineError::NotFound { .. }) => return Ok(Recorded::default()),
@@ -123,7 +120,25 @@ impl EngineExecutions {
     }
 }
 
+impl Recorder for EngineExecutions {
+    fn recorded(&self, id: WorkflowId) -> BoxFuture<'_, Result<Recorded, StoreError>> {
+        Box::pin(async move { Ok(Self::recorded(self, &id).await?) })
+    }
+}
+
 impl Executions for EngineExecutions {
+    fn start(&self, job: Job) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { Ok(self.start_research(&job).await?) })
+    }
+
+    fn stop(&self, id: WorkflowId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { Ok(self.stop_research(&id).await?) })
+    }
+
+    fn ended(&self, id: WorkflowId) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        Box::pin(async move { Ok(self.ended_badly(&id).await?) })
+    }
+
     fn succeed(&self, callback_id: String, result: String) -> BoxFuture<'_, Result<(), DeliveryFailure>> {
         Box::pin(async move {
             let result = Payload::from(result);

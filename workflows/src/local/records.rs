@@ -15,8 +15,6 @@ use crate::{
     research::Status,
 };
 
-const DEFAULT_PAGE: usize = 20;
-const LARGEST_PAGE: usize = 100;
 const COLUMNS: &str =
     "id, input, status, current_step, created_at, updated_at, approval, comment, report, error";
 
@@ -65,7 +63,7 @@ impl Records for SqliteRecords {
     }
 
     fn apply(&self, change: Change) -> BoxFuture<'_, Result<WorkflowRecord, StoreError>> {
-        Box::pin(self.0.write(move |tx| apply(tx, &change)))
+        Box::pin(self.0.write(move |tx| apply(tx, change)))
     }
 
     fn get(&self, id: WorkflowId) -> BoxFuture<'_, Result<Option<WorkflowRecord>, StoreError>> {
@@ -98,8 +96,8 @@ impl Records for SqliteRecords {
     }
 }
 
-fn now() -> i64 {
-    Timestamp::from(SystemTime::now()).as_millis()
+fn now() -> Timestamp {
+    SystemTime::now().into()
 }
 
 fn insert(db: &Connection, record: &NewRecord) -> Result<(), StoreError> {
@@ -108,7 +106,7 @@ fn insert(db: &Connection, record: &NewRecord) -> Result<(), StoreError> {
     let inserted = db.execute(
         "INSERT INTO workflows (id, input, status, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
          ON CONFLICT (id) DO NOTHING",
-        params![record.id.as_str(), serde_json::to_string(&record.input)?, status.as_str(), now],
+        params![record.id.as_str(), serde_json::to_string(&record.input)?, status.as_str(), now.as_millis()],
     )?;
     if inserted > 0 {
         audit(db, &record.id, now, "api", None, status)?;
@@ -119,61 +117,49 @@ fn insert(db: &Connection, record: &NewRecord) -> Result<(), StoreError> {
 fn audit(
     db: &Connection,
     id: &WorkflowId,
-    at: i64,
+    at: Timestamp,
     who: &str,
     from: Option<Status>,
     to: Status,
 ) -> Result<(), StoreError> {
     db.execute(
         "INSERT INTO status_audit (workflow_id, at, who, from_status, to_status) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![id.as_str(), at, who, from.map(Status::as_str), to.as_str()],
+        params![id.as_str(), at.as_millis(), who, from.map(Status::as_str), to.as_str()],
     )?;
     Ok(())
 }
 
-fn apply(db: &Connection, change: &Change) -> Result<WorkflowRecord, StoreError> {
-    let id = &change.id;
+fn apply(db: &Connection, change: Change) -> Result<WorkflowRecord, StoreError> {
+    let (id, who) = (change.id.clone(), change.who);
     let before =
-        select(db, id)?.ok_or_else(|| StoreError::NotFound(format!("no workflow has the id `{id}`")))?;
-    let next = change.to.unwrap_or(before.status);
-    if !before.status.may_become(next) || (change.to.is_none() && before.status.is_terminal()) {
-        return Err(StoreError::Conflict(format!("workflow `{id}` is {} already", before.status)));
-    }
-    if let Some(step) = change.only_at
-        && before.current_step.as_deref() != Some(step)
-    {
-        return Err(StoreError::Conflict(format!("workflow `{id}` is past `{step}`")));
-    }
-    let now = now();
-    // An ended workflow has no current step, whatever the last step said.
-    let current =
-        if next.is_terminal() { None } else { change.current_step.as_ref().or(before.current_step.as_ref()) };
+        select(db, &id)?.ok_or_else(|| StoreError::NotFound(format!("no workflow has the id `{id}`")))?;
+    let (status, known_steps) = (before.status, before.steps_completed.len());
+    let after = before.changed(change, now())?;
     db.execute(
-        "UPDATE workflows SET status = ?2, current_step = ?3, updated_at = ?4, approval = coalesce(?5, approval),
-             comment = coalesce(?6, comment), report = coalesce(?7, report), error = coalesce(?8, error)
+        "UPDATE workflows SET status = ?2, current_step = ?3, updated_at = ?4, approval = ?5, comment = ?6,
+             report = ?7, error = ?8
          WHERE id = ?1",
         params![
             id.as_str(),
-            next.as_str(),
-            current,
-            now,
-            json(change.approval.as_ref())?,
-            change.comment,
-            json(change.report.as_ref())?,
-            change.error,
+            after.status.as_str(),
+            after.current_step,
+            after.updated_at.as_millis(),
+            json(after.approval.as_ref())?,
+            after.comment,
+            json(after.report.as_ref())?,
+            after.error,
         ],
     )?;
-    for step in &change.completed {
+    for step in after.steps_completed.iter().skip(known_steps) {
         db.execute(
-            "INSERT INTO completed_steps (workflow_id, name, completed_at, summary) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (workflow_id, name) DO NOTHING",
+            "INSERT INTO completed_steps (workflow_id, name, completed_at, summary) VALUES (?1, ?2, ?3, ?4)",
             params![id.as_str(), step.name, step.completed_at.as_millis(), step.summary],
         )?;
     }
-    if before.status != next {
-        audit(db, id, now, change.who, Some(before.status), next)?;
+    if status != after.status {
+        audit(db, &id, after.updated_at, who, Some(status), after.status)?;
     }
-    select(db, id)?.ok_or_else(|| StoreError::NotFound(format!("no workflow has the id `{id}`")))
+    Ok(after)
 }
 
 fn select(db: &Connection, id: &WorkflowId) -> Result<Option<WorkflowRecord>, StoreError> {
@@ -183,13 +169,10 @@ fn select(db: &Connection, id: &WorkflowId) -> Result<Option<WorkflowRecord>, St
 }
 
 fn list(db: &Connection, query: &ListQuery) -> Result<Page, StoreError> {
-    let limit = if query.limit == 0 { DEFAULT_PAGE } else { query.limit.min(LARGEST_PAGE) };
-    let (before_time, before_id) = match &query.cursor {
+    let size = query.page_size();
+    let (before_time, before_id) = match query.after()? {
         None => (i64::MAX, String::new()),
-        Some(cursor) => cursor
-            .split_once('~')
-            .and_then(|(time, id)| Some((time.parse().ok()?, id.to_owned())))
-            .ok_or_else(|| StoreError::Conflict("cursor: expected the `next_cursor` of a page".to_owned()))?,
+        Some(cursor) => (cursor.created_at.as_millis(), cursor.id.as_str().to_owned()),
     };
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM workflows
@@ -197,17 +180,12 @@ fn list(db: &Connection, query: &ListQuery) -> Result<Page, StoreError> {
          ORDER BY created_at DESC, id DESC LIMIT ?4"
     ))?;
     let rows = statement.query_map(
-        params![before_time, before_id, query.status.map(Status::as_str), limit as i64 + 1],
+        params![before_time, before_id, query.status.map(Status::as_str), size as i64 + 1],
         StoredRow::read,
     )?;
-    let mut records =
+    let records =
         rows.map(|row| row?.into_record(db)).collect::<Result<Vec<WorkflowRecord>, StoreError>>()?;
-    let has_more = records.len() > limit;
-    records.truncate(limit);
-    let next_cursor = has_more
-        .then(|| records.last().map(|last| format!("{}~{}", last.created_at.as_millis(), last.id)))
-        .flatten();
-    Ok(Page { records, next_cursor })
+    Ok(Page::of(records, size))
 }
 
 /// The columns as they are stored, before their JSON is read.

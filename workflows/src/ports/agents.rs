@@ -3,7 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{BoxFuture, WorkflowId};
-use crate::research::{Parameters, Phase};
+use crate::{
+    a2a,
+    research::{Depth, Parameters, Phase},
+};
 
 /// What an agent is asked to do and where it answers.
 #[derive(Clone, PartialEq)]
@@ -50,4 +53,40 @@ pub enum DispatchFailure {
 pub trait Agents: Send + Sync {
     /// Hands a task to the agent of its phase. Answers once the agent has accepted it.
     fn dispatch(&self, task: AgentTask) -> BoxFuture<'_, Result<(), DispatchFailure>>;
+}
+
+impl TryFrom<AgentTask> for a2a::Task {
+    type Error = DispatchFailure;
+
+    /// The task as it is said to an agent, whatever carries it there.
+    fn try_from(task: AgentTask) -> Result<Self, DispatchFailure> {
+        let inputs = serde_json::from_value(Value::Object(task.inputs)).map_err(|error| {
+            DispatchFailure::Permanent(format!("its inputs don't fit a message: {error}"))
+        })?;
+        Ok(Self {
+            task: match task.phase {
+                Phase::Research => a2a::TaskKind::Research,
+                Phase::Analysis => a2a::TaskKind::Analyze,
+                Phase::Writing => a2a::TaskKind::Write,
+            },
+            topic: task.topic,
+            parameters: parameters(task.parameters),
+            workflow_id: task.workflow_id.to_string(),
+            callback_url: task.callback_url,
+            callback_token: task.callback_token,
+            inputs,
+        })
+    }
+}
+
+fn parameters(parameters: Parameters) -> a2a::TaskParameters {
+    a2a::TaskParameters {
+        depth: match parameters.depth {
+            Some(Depth::Basic) => a2a::Depth::Basic,
+            None | Some(Depth::Standard) => a2a::Depth::Standard,
+            Some(Depth::Comprehensive) => a2a::Depth::Comprehensive,
+        },
+        sources: parameters.sources,
+        word_limit: parameters.word_limit,
+    }
 }

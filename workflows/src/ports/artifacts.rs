@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{BoxFuture, StoreError};
 
+const LONGEST_KEY: usize = 512;
+
 /// Where an artifact is. The wire form is the same everywhere:
 /// `{ "artifact_type": "s3_reference", "s3_uri": "s3://bucket/key" }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +54,27 @@ pub struct Fetched {
     pub content_type: &'static str,
 }
 
+/// The media type of an artifact, by the extension of its key.
+#[must_use]
+pub fn content_type(key: &str) -> &'static str {
+    match key.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("json") => "application/json",
+        Some("md") => "text/markdown; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+/// True when a key is a relative path of plain names: nothing that could leave a directory, or need escaping in a URL.
+#[must_use]
+pub fn is_plain_key(key: &str) -> bool {
+    key.len() <= LONGEST_KEY
+        && key.split('/').all(|name| {
+            !name.is_empty()
+                && !name.starts_with('.')
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        })
+}
+
 /// The store of artifacts.
 pub trait Artifacts: Send + Sync {
     /// Stores `bytes` under `key`, replacing what was there. Durable when it answers.
@@ -61,7 +84,11 @@ pub trait Artifacts: Send + Sync {
     fn get(&self, reference: ArtifactRef) -> BoxFuture<'_, Result<Fetched, StoreError>>;
 
     /// A link by which anybody can read the artifact until it expires.
-    fn presign(&self, reference: &ArtifactRef, valid_for: Duration) -> Result<String, StoreError>;
+    fn presign(
+        &self,
+        reference: ArtifactRef,
+        valid_for: Duration,
+    ) -> BoxFuture<'_, Result<String, StoreError>>;
 }
 
 #[cfg(test)]

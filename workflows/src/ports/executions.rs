@@ -1,11 +1,22 @@
-//! The durable execution service as the callback handler needs it: AWS Lambda or the embedded engine.
+//! The durable execution service as the applications need it: AWS Lambda or the embedded engine.
 
 use durable_runtime::protocol::ErrorObject;
 
-use super::BoxFuture;
+use super::{BoxFuture, StoreError, WorkflowId};
+use crate::research::Job;
 
-/// Completes callbacks by their id.
+/// Starts and stops the executions of workflows, and completes callbacks by their id.
 pub trait Executions: Send + Sync {
+    /// Starts the execution of a research workflow, once for each workflow id. Answers without waiting for it.
+    fn start(&self, job: Job) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Stops the execution of a workflow; one that has ended or was never started is none.
+    fn stop(&self, id: WorkflowId) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Why the execution of a workflow ended, once it has, unless it was never started. A workflow closes its record
+    /// before its execution ends, so this is of interest when the record is still open.
+    fn ended(&self, id: WorkflowId) -> BoxFuture<'_, Result<Option<String>, StoreError>>;
+
     /// The callback succeeded with `result`, serialised.
     fn succeed(&self, callback_id: String, result: String) -> BoxFuture<'_, Result<(), DeliveryFailure>>;
 

@@ -9,24 +9,28 @@ mod artifacts;
 mod callbacks;
 mod events;
 mod executions;
+mod metrics;
 mod notify;
 mod records;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
 pub use agents::{AgentTask, Agents, DispatchFailure};
-pub use artifacts::{ArtifactRef, Artifacts, Fetched};
+pub use artifacts::{ArtifactRef, Artifacts, Fetched, content_type, is_plain_key};
 pub use callbacks::{
     Callbacks, DeadLetter, Delivery, HistoryEntry, NewCallback, Outcome, Route, Stored, StoredCallback,
 };
 pub use durable_runtime::service::BoxFuture;
 pub use events::{DomainEvent, Events};
 pub use executions::{DeliveryFailure, Executions};
+pub use metrics::{Metric, Metrics};
 pub use notify::{Notification, Notify};
 pub use records::{
-    ApprovalRequest, AuditEntry, Change, CompletedStep, KeyClaim, ListQuery, NewRecord, Page, Records,
-    Report, WorkflowId, WorkflowRecord,
+    ApprovalRequest, AuditEntry, Change, CompletedStep, Cursor, KeyClaim, ListQuery, NewRecord, Page,
+    Records, Report, WorkflowId, WorkflowRecord,
 };
+pub use webhooks::{HttpPost, Notice, Webhooks};
 
 /// Payloads above this size never travel through checkpoints or records.
 pub const INLINE_LIMIT: usize = 200 * 1024;
@@ -46,8 +50,12 @@ pub struct Ports {
     pub notify: Arc<dyn Notify>,
     /// Domain events.
     pub events: Arc<dyn Events>,
-    /// The durable execution service, for the delivery of callbacks.
+    /// The durable execution service.
     pub executions: Arc<dyn Executions>,
+    /// Who else wants to hear of callbacks; nobody by default.
+    pub webhooks: Option<Arc<dyn Webhooks>>,
+    /// Figures for dashboards and alarms.
+    pub metrics: Arc<dyn Metrics>,
     /// Limits that a deployment may change.
     pub settings: Settings,
 }
@@ -58,8 +66,8 @@ impl std::fmt::Debug for Ports {
     }
 }
 
-/// Limits that a deployment may change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Limits that a deployment may change. A process that runs no research workflow needs none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Where agents call back.
     pub callback_url: String,
@@ -78,6 +86,15 @@ pub enum StoreError {
     /// What is stored forbids it.
     #[error("{0}")]
     Conflict(String),
+    /// The store refuses to work for this process, or was asked for what it can't do: another attempt would meet the
+    /// same. The detail is for logs only.
+    #[error("{what} refused the request: {detail}")]
+    Refused {
+        /// Which store.
+        what: &'static str,
+        /// The cause, which may name resources.
+        detail: String,
+    },
     /// The store could not be used; the detail is for logs only.
     #[error("{what} is not available: {detail}")]
     Unavailable {
@@ -94,6 +111,7 @@ impl StoreError {
     pub fn public_message(&self) -> String {
         match self {
             Self::NotFound(message) | Self::Conflict(message) => message.clone(),
+            Self::Refused { what, .. } => format!("{what} refused the request"),
             Self::Unavailable { what, .. } => format!("{what} is not available"),
         }
     }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{ArtifactRef, BoxFuture, StoreError};
 use crate::research::{ResearchInput, Status};
 
+const DEFAULT_PAGE: usize = 20;
+const LARGEST_PAGE: usize = 100;
+
 /// The identity of a workflow; also the name of its durable execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -106,6 +109,55 @@ pub struct WorkflowRecord {
 }
 
 impl WorkflowRecord {
+    /// The record with which a workflow begins, in status `INITIALIZING`.
+    #[must_use]
+    pub fn initial(new: NewRecord, now: Timestamp) -> Self {
+        Self {
+            id: new.id,
+            input: new.input,
+            status: Status::Initializing,
+            current_step: None,
+            created_at: now,
+            updated_at: now,
+            steps_completed: Vec::new(),
+            approval: None,
+            comment: None,
+            report: None,
+            error: None,
+        }
+    }
+
+    /// The record after a change: the rules that every store follows.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` when the status or the current step forbids the change.
+    pub fn changed(mut self, change: Change, now: Timestamp) -> Result<Self, StoreError> {
+        let next = change.to.unwrap_or(self.status);
+        if !self.status.may_become(next) || (change.to.is_none() && self.status.is_terminal()) {
+            return Err(StoreError::Conflict(format!("workflow `{}` is {} already", self.id, self.status)));
+        }
+        if let Some(step) = change.only_at
+            && self.current_step.as_deref() != Some(step)
+        {
+            return Err(StoreError::Conflict(format!("workflow `{}` is past `{step}`", self.id)));
+        }
+        self.status = next;
+        self.updated_at = now;
+        // An ended workflow has no current step, whatever the last step said.
+        self.current_step = if next.is_terminal() { None } else { change.current_step.or(self.current_step) };
+        for step in change.completed {
+            if self.steps_completed.iter().all(|known| known.name != step.name) {
+                self.steps_completed.push(step);
+            }
+        }
+        self.approval = change.approval.or(self.approval);
+        self.comment = change.comment.or(self.comment);
+        self.report = change.report.or(self.report);
+        self.error = change.error.or(self.error);
+        Ok(self)
+    }
+
     /// How far it is, from 0 to 100. Optional steps don't count.
     #[must_use]
     pub fn progress_percent(&self) -> u8 {
@@ -221,6 +273,44 @@ pub struct ListQuery {
     pub cursor: Option<String>,
 }
 
+impl ListQuery {
+    /// How many records the page may have.
+    #[must_use]
+    pub fn page_size(&self) -> usize {
+        if self.limit == 0 { DEFAULT_PAGE } else { self.limit.min(LARGEST_PAGE) }
+    }
+
+    /// Where the page begins: after this record.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` when the cursor is none that a page ended with.
+    pub fn after(&self) -> Result<Option<Cursor>, StoreError> {
+        let Some(text) = &self.cursor else { return Ok(None) };
+        let parsed = text.split_once('~').and_then(|(at, id)| {
+            Some(Cursor { created_at: Timestamp::from_millis(at.parse().ok()?), id: WorkflowId::named(id) })
+        });
+        parsed
+            .map(Some)
+            .ok_or_else(|| StoreError::Conflict("cursor: expected the `next_cursor` of a page".to_owned()))
+    }
+}
+
+/// A place in the list of records, which is ordered by time and id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// When the record there was made.
+    pub created_at: Timestamp,
+    /// Which record it is.
+    pub id: WorkflowId,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}~{}", self.created_at.as_millis(), self.id)
+    }
+}
+
 /// A page of records.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -228,6 +318,19 @@ pub struct Page {
     pub records: Vec<WorkflowRecord>,
     /// Where the next page begins; none after the last.
     pub next_cursor: Option<String>,
+}
+
+impl Page {
+    /// The page of the first `size` of `records`, which are in order and one more if there are more.
+    #[must_use]
+    pub fn of(mut records: Vec<WorkflowRecord>, size: usize) -> Self {
+        let has_more = records.len() > size;
+        records.truncate(size);
+        let last = records.last().filter(|_| has_more);
+        let next_cursor =
+            last.map(|last| Cursor { created_at: last.created_at, id: last.id.clone() }.to_string());
+        Self { records, next_cursor }
+    }
 }
 
 /// What became of a claim to an idempotency key.

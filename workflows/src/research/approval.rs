@@ -64,7 +64,8 @@ pub(super) async fn request_approval(
     ports.records.apply(begun).await?;
     let review_url = ports
         .artifacts
-        .presign(&stored_analysis(ports, job, analysis).await?, REVIEW_LINK_VALIDITY)
+        .presign(stored_analysis(ports, job, analysis).await?, REVIEW_LINK_VALIDITY)
+        .await
         .map_err(|error| WorkflowError::artifact(&error))?;
 
     // On record first: whoever is notified can decide at once.

@@ -13,7 +13,8 @@ use crate::{
     retry,
 };
 
-const REPORT_LINK_VALIDITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long the link to a report is good for.
+pub const REPORT_LINK_VALIDITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a workflow that did not fail leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +65,7 @@ pub(super) async fn finalize_workflow(
         .put(format!("{id}/report.md"), text.as_bytes().to_vec())
         .await
         .map_err(unavailable)?;
-    let url = ports.artifacts.presign(&artifact, REPORT_LINK_VALIDITY).map_err(unavailable)?;
+    let url = ports.artifacts.presign(artifact.clone(), REPORT_LINK_VALIDITY).await.map_err(unavailable)?;
     let report = Report { artifact, url, words };
 
     emit(ports, id, "workflow_completed", json!({ "report": report })).await?;

@@ -12,7 +12,7 @@ use durable_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use approval::Approval;
-pub use finish::{Delivery, report_text};
+pub use finish::{Delivery, REPORT_LINK_VALIDITY, report_text};
 pub use input::{Depth, InvalidInput, MAX_TOPIC_CHARS, Parameters, ResearchInput, WORD_LIMITS};
 pub use phase::{Phase, PhaseResult};
 pub use status::{Status, UnknownStatus};

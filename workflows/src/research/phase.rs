@@ -174,7 +174,7 @@ async fn dispatch(
         parameters: job.input.parameters().clone(),
         callback_url: ports.settings.callback_url.clone(),
         callback_token: token.to_owned(),
-        inputs: task_inputs(ports, inputs)?,
+        inputs: task_inputs(ports, inputs).await?,
     };
     ports.agents.dispatch(task).await.map_err(|failure| WorkflowError::AgentInvocation {
         phase,
@@ -213,14 +213,14 @@ async fn fetch_artifact(
 }
 
 /// References get a link, for agents without access to the store.
-fn task_inputs(ports: &Ports, inputs: Inputs) -> Result<Map<String, Value>, WorkflowError> {
+async fn task_inputs(ports: &Ports, inputs: Inputs) -> Result<Map<String, Value>, WorkflowError> {
     let mut fields = Map::new();
     for (name, result) in [("research", inputs.research), ("analysis", inputs.analysis)] {
         let input = match result {
             None => continue,
             Some(PhaseResult::Inline(value)) => value,
             Some(PhaseResult::Reference(reference)) => {
-                let url = ports.artifacts.presign(&reference, INPUT_LINK_VALIDITY);
+                let url = ports.artifacts.presign(reference.clone(), INPUT_LINK_VALIDITY).await;
                 let url = url.map_err(|error| WorkflowError::artifact(&error))?;
                 let mut input = serde_json::to_value(&reference).expect("a reference is two strings");
                 if let Some(fields) = input.as_object_mut() {

@@ -2,7 +2,10 @@
 
 use durable_runtime::protocol::ErrorObject;
 use durable_testing::effect;
-use workflows::ports::{BoxFuture, DeliveryFailure, Executions};
+use workflows::{
+    ports::{BoxFuture, DeliveryFailure, Executions, StoreError, WorkflowId},
+    research::Job,
+};
 
 use super::Memory;
 
@@ -27,6 +30,24 @@ impl Memory {
 }
 
 impl Executions for Memory {
+    fn start(&self, job: Job) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            effect(format!("start of {}", job.workflow_id));
+            self.answered(())
+        })
+    }
+
+    fn stop(&self, id: WorkflowId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            effect(format!("stop of {id}"));
+            self.answered(())
+        })
+    }
+
+    fn ended(&self, _id: WorkflowId) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        Box::pin(async move { Ok(None) })
+    }
+
     fn succeed(&self, callback_id: String, result: String) -> BoxFuture<'_, Result<(), DeliveryFailure>> {
         Box::pin(async move { self.complete(callback_id, result) })
     }

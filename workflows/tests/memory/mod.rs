@@ -92,6 +92,8 @@ impl Memory {
             notify: Arc::clone(&actor) as _,
             events: actor,
             executions,
+            webhooks: None,
+            metrics: Arc::new(workflows::local::LoggedMetrics),
             settings,
         }
     }
@@ -154,9 +156,15 @@ impl Artifacts for Memory {
         })
     }
 
-    fn presign(&self, reference: &ArtifactRef, valid_for: Duration) -> Result<String, StoreError> {
-        let (_, key) = reference.parts().unwrap();
-        Ok(format!("https://artifacts.example/{key}?hours={}", valid_for.as_secs() / 3600))
+    fn presign(
+        &self,
+        reference: ArtifactRef,
+        valid_for: Duration,
+    ) -> BoxFuture<'_, Result<String, StoreError>> {
+        Box::pin(async move {
+            let (_, key) = reference.parts().unwrap();
+            Ok(format!("https://artifacts.example/{key}?hours={}", valid_for.as_secs() / 3600))
+        })
     }
 }
 

@@ -1,12 +1,9 @@
 //! Workflow records, by the same rules as the real ones.
 
 use durable_testing::effect;
-use workflows::{
-    ports::{
-        AuditEntry, BoxFuture, Change, KeyClaim, ListQuery, NewRecord, Page, Records, StoreError, WorkflowId,
-        WorkflowRecord,
-    },
-    research::Status,
+use workflows::ports::{
+    AuditEntry, BoxFuture, Change, KeyClaim, ListQuery, NewRecord, Page, Records, StoreError, WorkflowId,
+    WorkflowRecord,
 };
 
 use super::{Memory, State};
@@ -69,54 +66,21 @@ impl State {
         if self.records.contains_key(&new.id) {
             return;
         }
-        let now = self.now();
-        let entry = AuditEntry { at: now, who: "api".to_owned(), from: None, to: Status::Initializing };
-        self.audit.push((new.id.clone(), entry));
-        let record = WorkflowRecord {
-            id: new.id.clone(),
-            input: new.input,
-            status: Status::Initializing,
-            current_step: None,
-            created_at: now,
-            updated_at: now,
-            steps_completed: Vec::new(),
-            approval: None,
-            comment: None,
-            report: None,
-            error: None,
-        };
-        self.records.insert(new.id, record);
+        let record = WorkflowRecord::initial(new, self.now());
+        let entry =
+            AuditEntry { at: record.created_at, who: "api".to_owned(), from: None, to: record.status };
+        self.audit.push((record.id.clone(), entry));
+        self.records.insert(record.id.clone(), record);
     }
 
     fn apply(&mut self, change: Change) -> Result<WorkflowRecord, StoreError> {
-        let now = self.now();
-        let id = change.id;
+        let (id, who, now) = (change.id.clone(), change.who.to_owned(), self.now());
         let record = self.records.get_mut(&id).ok_or_else(|| StoreError::NotFound(format!("no {id}")))?;
         let before = record.status;
-        let next = change.to.unwrap_or(before);
-        let is_refused = !before.may_become(next)
-            || (change.to.is_none() && before.is_terminal())
-            || change.only_at.is_some_and(|step| record.current_step.as_deref() != Some(step));
-        if is_refused {
-            return Err(StoreError::Conflict(format!("{id} is {before}")));
-        }
-        record.status = next;
-        record.updated_at = now;
-        record.current_step =
-            if next.is_terminal() { None } else { change.current_step.or(record.current_step.take()) };
-        for step in change.completed {
-            if record.steps_completed.iter().all(|known| known.name != step.name) {
-                record.steps_completed.push(step);
-            }
-        }
-        record.approval = change.approval.or(record.approval.take());
-        record.comment = change.comment.or(record.comment.take());
-        record.report = change.report.or(record.report.take());
-        record.error = change.error.or(record.error.take());
+        *record = record.clone().changed(change, now)?;
         let record = record.clone();
-        if before != next {
-            let entry = AuditEntry { at: now, who: change.who.to_owned(), from: Some(before), to: next };
-            self.audit.push((id, entry));
+        if before != record.status {
+            self.audit.push((id, AuditEntry { at: now, who, from: Some(before), to: record.status }));
         }
         Ok(record)
     }

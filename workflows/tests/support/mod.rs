@@ -68,6 +68,10 @@ impl TestHost {
     ) -> Self {
         let mut config = Config::read(|_| None).unwrap();
         config.authentication = authentication;
+        Self::start_configured(directory, agents, config).await
+    }
+
+    pub async fn start_configured(directory: &Path, agents: Arc<ScriptedAgents>, config: Config) -> Self {
         let choice = AgentChoice {
             researcher: Some(agents.url.clone()),
             analyst: Some(agents.url.clone()),

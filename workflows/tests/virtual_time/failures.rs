@@ -32,7 +32,7 @@ fn an_agents_failure_is_typed_and_sanitised() {
 #[test]
 fn an_agent_that_never_accepts_fails_its_invocation() {
     with(settings(), async |app| {
-        app.memory.state().dispatches.extend(vec![Dispatch::Hangs; 6]);
+        app.memory.state().dispatches.extend(vec![Dispatch::Hangs; 12]);
         let id = app.start().await;
         let error = app.failure(&id).await;
         let message = "it did not accept the task within 120 s".to_owned();
@@ -42,8 +42,8 @@ fn an_agent_that_never_accepts_fails_its_invocation() {
         );
         let attempts =
             app.view(&id).await.operations.into_iter().find(|it| it.name == "research_phase_dispatch");
-        assert_eq!(attempts.unwrap().attempts, Some(6));
-        assert!(app.seconds() >= 6 * 120, "{}", app.seconds());
+        assert_eq!(attempts.unwrap().attempts, Some(12));
+        assert!(app.seconds() >= 12 * 120, "{}", app.seconds());
     });
 }
 

@@ -4,6 +4,7 @@
 //! that throughput comes from sharing syncs and never from skipping them. Reads use connections of their own.
 
 mod encode;
+mod gathering;
 mod lock;
 mod open;
 mod read;

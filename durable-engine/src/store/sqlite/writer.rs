@@ -1,4 +1,5 @@
-//! The only thread that writes. What queued while it was syncing shares its next transaction.
+//! The only thread that writes. What queued while it was syncing shares its next transaction, and when many invocations
+//! run, what comes a moment later, too.
 
 use std::{
     io,
@@ -8,12 +9,16 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::encode::EncodedChanges;
+use super::{
+    encode::EncodedChanges,
+    gathering::{self, Gathering},
+};
 use crate::{
     service::ExecutionKey,
     store::{Counters, StoreError, Write},
@@ -116,19 +121,14 @@ impl Writer {
 
 fn run(connection: &Connection, queue: &Receiver<Job>, counted: &Counted) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
+    let mut gathering = Gathering::new();
     while let Ok(first) = queue.recv() {
-        let mut removal = None;
-        let mut next = Some(first);
-        while let Some(job) = next {
-            match job {
-                Job::Write(request) => group.push(request),
-                Job::Remove(asked) => {
-                    removal = Some(asked);
-                    break;
-                }
-            }
-            next = if group.len() < LARGEST_GROUP { queue.try_recv().ok() } else { None };
+        let mut removal = take_queued(queue, Some(first), &mut group);
+        let wanted = gathering.wanted(group.iter().map(|request| request.write.running).max().unwrap_or(0));
+        if group.len() < wanted && removal.is_none() {
+            removal = wait_for_more(queue, wanted, &mut group);
         }
+        gathering.learn(wanted, group.len());
         if !group.is_empty() {
             commit_group(connection, &mut group, counted);
         }
@@ -137,6 +137,39 @@ fn run(connection: &Connection, queue: &Receiver<Job>, counted: &Counted) {
             let _ = done.send(remove(connection, &keys).inspect_err(|_| rolled_back(connection)));
         }
     }
+}
+
+/// Gathers until the group is large enough, nothing comes any more, or a removal must not wait.
+fn wait_for_more(queue: &Receiver<Job>, wanted: usize, group: &mut Vec<Request>) -> Option<Removal> {
+    let begun = Instant::now();
+    let mut last_came = begun;
+    while group.len() < wanted {
+        std::thread::sleep(gathering::NAP);
+        let before = group.len();
+        let removal = take_queued(queue, None, group);
+        if removal.is_some() || begun.elapsed() >= gathering::PATIENCE {
+            return removal;
+        }
+        if group.len() > before {
+            last_came = Instant::now();
+        } else if last_came.elapsed() >= gathering::SILENCE {
+            return None;
+        }
+    }
+    None
+}
+
+/// Adds what is queued to the group, up to a removal, which is given back.
+fn take_queued(queue: &Receiver<Job>, first: Option<Job>, group: &mut Vec<Request>) -> Option<Removal> {
+    let mut next = first.or_else(|| queue.try_recv().ok());
+    while let Some(job) = next {
+        match job {
+            Job::Write(request) => group.push(request),
+            Job::Remove(asked) => return Some(asked),
+        }
+        next = if group.len() < LARGEST_GROUP { queue.try_recv().ok() } else { None };
+    }
+    None
 }
 
 fn remove(connection: &Connection, keys: &[ExecutionKey]) -> Result<(), StoreError> {

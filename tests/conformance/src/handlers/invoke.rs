@@ -22,6 +22,7 @@ pub(super) const HANDLERS: &[Handler] = &[
     function!("5-16", custom_result),
     function!("echo", echo),
     function!("failing", failing),
+    function!("relay", relay),
 ];
 
 // Lambda wants a qualifier for functions that are durable themselves.
@@ -36,6 +37,18 @@ async fn echo(input: Value) -> Result<Value, Error> {
 #[durable_execution]
 async fn failing(_input: Value) -> Result<Value, Error> {
     Err(Error::new("this function always fails"))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Relay {
+    function: String,
+    input: Value,
+}
+
+/// Lets a test invoke a function that the test brings along, in any language.
+#[durable_execution]
+async fn relay(input: Relay) -> Result<Value, Error> {
+    Ok(invoke(input.function, &input.input).await?)
 }
 
 #[durable_execution]

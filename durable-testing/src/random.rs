@@ -1,19 +1,21 @@
 //! Random numbers that a seed repeats: SplitMix64.
 
-use std::ops::Range;
-
+/// A sequence of numbers.
+#[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The sequence that belongs to a seed.
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) fn below(&mut self, range: Range<u64>) -> u64 {
+    /// The next number below `end`, which is not 0.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        range.start + (mixed ^ (mixed >> 31)) % (range.end - range.start)
+        (mixed ^ (mixed >> 31)) % end
     }
 }

@@ -1,0 +1,25 @@
+//! The function program that benches run as a process.
+
+use std::{io, path::PathBuf};
+
+/// The program of the package `bench-bootstrap`, built as functions are deployed.
+///
+/// # Errors
+///
+/// It is not there: `cargo xtask bench` builds it.
+pub fn program() -> io::Result<PathBuf> {
+    // A bench lies in `<target>/release/deps`, a program of the profile `lambda` in `<target>/lambda`.
+    let bench = std::env::current_exe()?;
+    let target =
+        bench.ancestors().nth(3).ok_or_else(|| io::Error::other("the bench is in no target folder"))?;
+    let program = target.join("lambda/bench-bootstrap");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let message = format!(
+        "there is no {}; build it: \
+         cargo build --profile lambda --package bench-bootstrap --features lambda",
+        program.display()
+    );
+    Err(io::Error::new(io::ErrorKind::NotFound, message))
+}
