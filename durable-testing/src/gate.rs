@@ -1,10 +1,12 @@
 //! Where everything that may happen next waits for its turn.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use durable_runtime::protocol::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
 /// Something that could happen next.
@@ -33,6 +35,8 @@ impl fmt::Display for Arrival {
 #[derive(Debug, Default)]
 pub(crate) struct Gates {
     waiting: Mutex<Vec<Waiting>>,
+    /// When scripted answers come.
+    timers: Mutex<BTreeSet<Timestamp>>,
     /// Rung at every arrival.
     pub(crate) arrived: Notify,
 }
@@ -55,6 +59,17 @@ impl Gates {
         self.arrived.notify_one();
         // The sender is dropped only when the exploration ends.
         let _ = opened.await;
+    }
+
+    /// Says that something will arrive at `due`.
+    pub(crate) fn expect(&self, due: Timestamp) {
+        self.timers.lock().unwrap_or_else(PoisonError::into_inner).insert(due);
+    }
+
+    /// When the next expected thing arrives.
+    pub(crate) fn next_timer(&self, now: Timestamp) -> Option<Timestamp> {
+        let timers = self.timers.lock().unwrap_or_else(PoisonError::into_inner);
+        timers.iter().find(|due| **due > now).copied()
     }
 
     /// Who waits now. Those who were cancelled have left.

@@ -20,14 +20,24 @@
 //! });
 //! ```
 //!
-//! [`CrashEverywhere`] runs a workflow once for each moment at which its process could die.
+//! | question | answered by |
+//! | --- | --- |
+//! | Does it do the right thing? | [`TestEngine`] with [fakes](TestEngine::fake_step), [scripted callbacks](TestEngine::on_callback) and [invokes](TestEngine::on_invoke); [`RunHistory`] |
+//! | Does it survive a crash anywhere? | [`CrashEverywhere`] |
+//! | Does it survive a service that misbehaves? | [`FaultCampaign`], [`Faults`] |
+//! | Does the order of concurrent work matter? | [`Explore`] |
+//! | May this change be deployed while executions run? | [`replay()`], [`assert_replays`] |
+//!
+//! The README of this crate has a worked example of each.
 
 mod answer;
 mod between;
+mod campaign;
 mod clock;
 mod crash;
 mod effects;
 mod engine;
+mod explore;
 mod fakes;
 mod faults;
 mod gate;
@@ -35,6 +45,7 @@ mod history;
 mod outside;
 mod probe;
 mod random;
+mod replay;
 mod run;
 mod scenario;
 mod script;
@@ -43,13 +54,23 @@ mod world;
 
 pub use answer::{Answer, CallbackRequest, IntoAnswer};
 pub use between::{Between, Invocation, Invoked};
+pub use campaign::{CampaignReport, FaultCampaign};
 pub use clock::{VirtualClock, virtual_time};
 pub use crash::{CrashEverywhere, CrashReport};
 pub use effects::{Effect, effect, effects, take_effects};
 pub use engine::TestEngine;
+pub use explore::{Explore, Explored, NoSchedule, Schedule};
 pub use faults::Faults;
 pub use history::{OperationHistory, RunHistory};
 pub use probe::Boundary;
+pub use replay::{
+    Change, Divergence, OperationRef, Position, Replay, ReplayOutcome, Replayed, assert_replays, replay,
+};
 pub use run::TestRun;
 pub use scenario::{Scenario, Survived};
 pub use world::World;
+
+/// The Rust code of the README, compiled and run with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -163,6 +163,9 @@ async fn reply(test: TestEngine, request: CallbackRequest, answer: Answer) {
         if answer.reply.is_none() {
             std::future::pending::<()>().await;
         }
+        if let Some(gates) = test.outside().gates() {
+            gates.expect(test.clock().now().after(answer.after));
+        }
         tokio::time::sleep(answer.after).await;
     };
     tokio::select! {
@@ -177,11 +180,14 @@ async fn reply(test: TestEngine, request: CallbackRequest, answer: Answer) {
     }
 }
 
+/// From the input of an invocation to its answer.
+type Respond = Box<dyn Fn(Option<&Payload>) -> Answer + Send + Sync>;
+
 /// A function that exists only as a closure.
 pub(crate) struct ClosureFunction {
     name: String,
     gates: Option<Arc<Gates>>,
-    answer: Box<dyn Fn(Option<&Payload>) -> Answer + Send + Sync>,
+    answer: Respond,
 }
 
 impl ClosureFunction {
@@ -225,6 +231,9 @@ impl Workflow for ClosureFunction {
         let (function, gates) = (self.name.clone(), self.gates.clone());
         Box::pin(async move {
             let due = environment.clock.now().after(answer.after);
+            if let Some(gates) = &gates {
+                gates.expect(due);
+            }
             environment.clock.sleep_until(due).await;
             if let Some(gates) = gates {
                 gates.pass(Arrival::Invoke { function }).await;

@@ -92,6 +92,17 @@ impl<O> TestRun<O> {
         }
     }
 
+    /// Its history as JSON, as `durable history --json` prints it: to be committed, and
+    /// [replayed](crate::replay) against later versions of the code.
+    ///
+    /// # Panics
+    ///
+    /// The engine was killed.
+    pub async fn export(&self) -> String {
+        let history = serde_json::json!({ "Events": self.events().await });
+        serde_json::to_string_pretty(&history).expect("events can be written as JSON")
+    }
+
     /// Its operations, without the execution itself.
     ///
     /// # Panics

@@ -25,6 +25,9 @@ use crate::{
     world::World,
 };
 
+/// What is done to an engine before the start.
+type Prepare = Box<dyn FnOnce(&TestEngine)>;
+
 /// One run of a workflow under test: its input, who is around it, and what to look at in the end.
 ///
 /// Make a scenario in a closure that also makes the fakes it uses, so that each run has its own:
@@ -62,7 +65,7 @@ use crate::{
 pub struct Scenario<Arguments, F: Root<Arguments>> {
     function: F,
     input: F::Input,
-    prepare: Vec<Box<dyn FnOnce(&TestEngine)>>,
+    prepare: Vec<Prepare>,
     world: Option<Box<dyn FnOnce(World) -> BoxFuture<'static, ()>>>,
     left: Option<Box<dyn FnOnce() -> String>>,
     faults: Option<Faults>,
@@ -140,6 +143,13 @@ where
     #[must_use]
     pub fn left<L: Debug>(mut self, left: impl FnOnce() -> L + 'static) -> Self {
         self.left = Some(Box::new(move || format!("{:#?}", left())));
+        self
+    }
+
+    /// As [`Scenario::left`], for what is text already.
+    #[must_use]
+    pub fn left_text(mut self, left: impl FnOnce() -> String + 'static) -> Self {
+        self.left = Some(Box::new(left));
         self
     }
 

@@ -16,11 +16,14 @@ use durable_runtime::{Root, service::BoxFuture};
 
 use crate::{engine::TestEngine, scenario::Scenario, world::World};
 
+type Prepare = dyn Fn(&TestEngine) + Send + Sync;
+type Outside = dyn Fn(World) -> BoxFuture<'static, ()> + Send + Sync;
+
 /// How to make the scenario of one run.
 pub(crate) struct Trials<Arguments, F: Root<Arguments>> {
     make: Box<dyn Fn() -> Scenario<Arguments, F> + Send + Sync>,
-    prepare: Option<Arc<dyn Fn(&TestEngine) + Send + Sync>>,
-    world: Option<Arc<dyn Fn(World) -> BoxFuture<'static, ()> + Send + Sync>>,
+    prepare: Option<Arc<Prepare>>,
+    world: Option<Arc<Outside>>,
     pub(crate) threads: usize,
 }
 

@@ -39,6 +39,16 @@ mod clock;
 mod clock_in_a_closure;
 #[path = "../pass/clock_in_a_macro.rs"]
 mod clock_in_a_macro;
+#[path = "../pass/compensation_by_reference.rs"]
+mod compensation_by_reference;
+#[path = "../pass/compensation_of_an_execution.rs"]
+mod compensation_of_an_execution;
+#[path = "../pass/compensation_of_another_type.rs"]
+mod compensation_of_another_type;
+#[path = "../pass/compensation_plain_future.rs"]
+mod compensation_plain_future;
+#[path = "../pass/compensation_without_a_value.rs"]
+mod compensation_without_a_value;
 #[path = "../pass/duplicate_option.rs"]
 mod duplicate_option;
 #[path = "../pass/duration_without_unit.rs"]
@@ -119,6 +129,8 @@ mod retry_key_outside_of_retry;
 mod retry_on_execution;
 #[path = "../pass/retry_without_attempts.rs"]
 mod retry_without_attempts;
+#[path = "../pass/saga_without_a_block.rs"]
+mod saga_without_a_block;
 #[path = "../pass/select.rs"]
 mod select;
 #[path = "../pass/serve_a_borrowed_input.rs"]
@@ -171,10 +183,18 @@ mod use_after_move;
 mod uuid;
 #[path = "../pass/value_not_durable.rs"]
 mod value_not_durable;
+#[path = "../pass/version_undeclared.rs"]
+mod version_undeclared;
+#[path = "../pass/version_zero.rs"]
+mod version_zero;
+#[path = "../pass/versions_out_of_order.rs"]
+mod versions_out_of_order;
 #[path = "../pass/wait_too_long.rs"]
 mod wait_too_long;
 #[path = "../pass/wait_too_short.rs"]
 mod wait_too_short;
+#[path = "../pass/with_retry_plain_future.rs"]
+mod with_retry_plain_future;
 #[path = "../pass/wrong_output.rs"]
 mod wrong_output;
 

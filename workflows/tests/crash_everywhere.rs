@@ -5,13 +5,10 @@
 
 mod memory;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use durable_runtime::protocol::{ErrorObject, Timestamp};
-use durable_testing::{CrashEverywhere, CrashReport, TestEngine, World, virtual_time};
+use durable_testing::{CrashEverywhere, CrashReport, Scenario, TestEngine, World, virtual_time};
 use memory::Memory;
 use serde_json::{Value, json};
 use workflows::{
@@ -23,67 +20,46 @@ use workflows::{
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const REPORT: &str = "# Report\n\nAs found in a.md:1.";
 
-/// What a run left on record, as text; for all runs of a campaign.
-#[derive(Clone, Default)]
-struct Left(Arc<Mutex<Vec<String>>>);
-
-impl Left {
-    fn behind(&self, memory: &Memory) {
-        let state = memory.state();
-        let mut text = String::new();
-        for record in state.records.values() {
-            let steps: Vec<_> = record.steps_completed.iter().map(|it| (&it.name, &it.summary)).collect();
-            text += &format!(
-                "{} at {:?}, {steps:?}, {:?}, {:?}, {:?}\n",
-                record.status, record.current_step, record.comment, record.report, record.error
-            );
-        }
-        text += &format!("artifacts {:?}\n", state.artifacts.keys());
-        text += &format!("events {:?}\n", state.events);
-        for (callback, delivery) in state.results.values() {
-            text += &format!("result {delivery:?} {:?}\n", callback.outcome);
-        }
-        for entry in &state.history {
-            text += &format!("history {} {}\n", entry.status, entry.answer);
-        }
-        for letter in &state.letters {
-            text += &format!("dead letter {}: {}\n", letter.id, letter.reason);
-        }
-        text += &format!("completed {:?}\n", state.completed);
-        self.0.lock().unwrap().push(text);
+/// What a run left on record, as text.
+fn left_behind(memory: &Memory) -> String {
+    let state = memory.state();
+    let mut text = String::new();
+    for record in state.records.values() {
+        let steps: Vec<_> = record.steps_completed.iter().map(|it| (&it.name, &it.summary)).collect();
+        text += &format!(
+            "{} at {:?}, {steps:?}, {:?}, {:?}, {:?}\n",
+            record.status, record.current_step, record.comment, record.report, record.error
+        );
     }
-
-    /// What all runs left behind.
-    fn always(&self, runs: usize) -> String {
-        let texts = self.0.lock().unwrap();
-        assert_eq!(texts.len(), runs);
-        for (boundary, text) in texts.iter().enumerate() {
-            assert_eq!(*text, texts[0], "crash at boundary {boundary}: another record");
-        }
-        texts[0].clone()
+    text += &format!("artifacts {:?}\n", state.artifacts.keys());
+    text += &format!("events {:?}\n", state.events);
+    for (callback, delivery) in state.results.values() {
+        text += &format!("result {delivery:?} {:?}\n", callback.outcome);
     }
+    for entry in &state.history {
+        text += &format!("history {} {}\n", entry.status, entry.answer);
+    }
+    for letter in &state.letters {
+        text += &format!("dead letter {}: {}\n", letter.id, letter.reason);
+    }
+    text += &format!("completed {:?}\n", state.completed);
+    text
 }
 
-/// Crashes a research workflow everywhere while `world` plays agents and reviewer.
+/// Crashes a research workflow everywhere while `world` plays agents and reviewer; gives what every run left on
+/// record, too.
 fn research<Fut: Future<Output = ()> + Send + 'static>(
-    world: impl Fn(World, Memory) -> Fut + 'static,
+    world: impl Fn(World, Memory) -> Fut + Copy + Send + Sync + 'static,
 ) -> (CrashReport, String) {
-    let (memory, left) = (Memory::default(), Left::default());
-    let ports = memory.closed_world();
-    let function = move |job: Job| research_workflow(ports.clone(), job);
-    let (before, begins) = (left.clone(), memory.clone());
-    let actors = memory.clone();
-    let report = CrashEverywhere::new(function, job)
-        .prepare(move |_| {
-            if !begins.state().records.is_empty() {
-                before.behind(&begins);
-            }
-            begins.reset();
-        })
-        .world(move |handle| world(handle, actors.clone()))
-        .run();
-    left.behind(&memory);
-    let record = left.always(report.boundaries + 1);
+    let report = CrashEverywhere::of(move || {
+        let memory = Memory::default();
+        let (ports, actors) = (memory.closed_world(), memory.clone());
+        Scenario::new(move |job: Job| research_workflow(ports.clone(), job), job())
+            .world(move |handle| world(handle, actors))
+            .left_text(move || left_behind(&memory))
+    })
+    .run();
+    let record = report.left.clone().unwrap();
     (report, record)
 }
 
@@ -192,28 +168,21 @@ fn large_results_travel_as_artifacts_through_every_crash() {
 }
 
 /// Crashes the callback handler everywhere on one message. The researcher's callback is `known-1`.
-fn handler(body: Value, begin: impl Fn(&Memory) + 'static) -> (CrashReport, String) {
-    let (memory, left) = (Memory::default(), Left::default());
-    let ports = memory.closed_world();
-    let function = move |request: Request| callback_handler(ports.clone(), request);
-    let input = move || {
+fn handler(body: Value, begin: impl Fn(&Memory) + Send + Sync + 'static) -> (CrashReport, String) {
+    let report = CrashEverywhere::of(move || {
+        let memory = Memory::default();
+        waiting_for_the_researcher(&memory);
+        begin(&memory);
         let message = Message::parse(body.to_string().as_bytes()).unwrap();
         let digest = message.signal.digest();
-        Request { request_id: "r".to_owned(), received_at: Timestamp::from_millis(1), message, digest }
-    };
-    let (before, begins) = (left.clone(), memory.clone());
-    let report = CrashEverywhere::new(function, input)
-        .prepare(move |_| {
-            if !begins.state().records.is_empty() {
-                before.behind(&begins);
-            }
-            begins.reset();
-            waiting_for_the_researcher(&begins);
-            begin(&begins);
-        })
-        .run();
-    left.behind(&memory);
-    let record = left.always(report.boundaries + 1);
+        let request =
+            Request { request_id: "r".to_owned(), received_at: Timestamp::from_millis(1), message, digest };
+        let ports = memory.closed_world();
+        Scenario::new(move |request: Request| callback_handler(ports.clone(), request), request)
+            .left_text(move || left_behind(&memory))
+    })
+    .run();
+    let record = report.left.clone().unwrap();
     (report, record)
 }
 
@@ -284,7 +253,7 @@ fn a_delivery_that_succeeds_in_the_end_survives_every_crash() {
 #[test]
 fn an_answer_that_is_lost_at_any_call_changes_nothing() {
     let run = |lost_answer: usize| {
-        let (memory, left) = (Memory::default(), Left::default());
+        let memory = Memory::default();
         memory.state().lost_answer = lost_answer;
         let (result, calls) = virtual_time(async {
             let ports = memory.closed_world();
@@ -295,8 +264,7 @@ fn an_answer_that_is_lost_at_any_call_changes_nothing() {
             world.abort();
             (format!("{result:?}"), memory.state().calls)
         });
-        left.behind(&memory);
-        (result, left.always(1), calls)
+        (result, left_behind(&memory), calls)
     };
     let (result, record, calls) = run(0);
     assert!(result.starts_with("Ok(Delivery") && calls > 20, "{calls} calls, {result}");

@@ -233,7 +233,7 @@ fn distort(random: &mut Random, request: &mut Request, aim: Aim) {
             .push((b"connection".to_vec(), random.pick(&["close", "upgrade"]).as_bytes().to_vec())),
         5 => {
             request.method =
-                random.pick(&["PUT", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "G\u{0}T"]).to_string()
+                random.pick(&["PUT", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "G\u{0}T"]).to_string();
         }
         6 => request.version = *random.pick(&["HTTP/1.0", "HTTP/2.0", "HTTP/0.9", "http/1.1", ""]),
         7 => {
@@ -277,7 +277,7 @@ fn spoil(random: &mut Random, request: &mut Request) {
             let durable = path.contains("/good/");
             match (name, durable) {
                 ("x-amz-durable-execution-name", false) | ("x-amz-client-context", true) => {
-                    request.body = b"{".to_vec()
+                    request.body = b"{".to_vec();
                 }
                 _ => {
                     request.headers.retain(|(known, _)| known != name.as_bytes());

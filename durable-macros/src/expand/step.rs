@@ -2,12 +2,14 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
+use syn::spanned::Spanned as _;
 
 use crate::args::StepArgs;
 use crate::expand::expand_step_options;
 use crate::expand::function::{expand_callee, expand_codec, expand_pair};
 use crate::model::Model;
 use crate::retry_args::Retry;
+use crate::tokens::located_at;
 
 pub(crate) fn expand_step(model: &Model, args: &StepArgs) -> TokenStream {
     let private = &model.private;
@@ -33,7 +35,8 @@ pub(crate) fn expand_step(model: &Model, args: &StepArgs) -> TokenStream {
         body = quote!(#private::interruptible(#body));
     }
     if let Some(undo) = &args.compensate {
-        body = quote!(#private::compensated(#body, #undo));
+        let join = located_at(&quote!(#private::compensated), Span::call_site().located_at(undo.span()));
+        body = quote!(#join(#body, #undo));
     }
     let construct = quote!(#private::Step::new(#options, #body));
     expand_pair(model, "Step", "StepBody", &quote!(&[]), model.function.body.clone(), &construct)

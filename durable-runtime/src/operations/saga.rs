@@ -109,46 +109,52 @@ fn ok_of<T, E, K: Codec<Result<T, E>>>(outcome: &Outcome) -> Result<T, SerdesErr
 
 /// A step that can be undone.
 #[doc(hidden)]
-pub struct Compensated<B, F, T> {
+pub struct Compensated<B> {
     body: B,
-    compensation: Option<F>,
-    value: fn(&Outcome) -> Result<T, SerdesError>,
+    /// Erased, so that a compensation that is none is one error, and not another one for each use of the step.
+    undo: Option<Box<dyn FnOnce(&Outcome, Cx) -> BoxFuture<'static, Option<ErrorObject>> + Send>>,
 }
 
 /// Joins the body of a declared step with what undoes it.
 #[doc(hidden)]
-pub fn compensated<B, F, U>(
-    body: B,
-    compensation: F,
-) -> Compensated<B, F, <B::Codec as SuccessOf<B::Output>>::Value>
+pub fn compensated<B, F, U>(body: B, compensation: F) -> Compensated<B>
 where
     B: StepBody<Codec: SuccessOf<B::Output>>,
     F: FnOnce(<B::Codec as SuccessOf<B::Output>>::Value) -> U + Send + 'static,
     U: Undo,
 {
-    Compensated {
-        body,
-        compensation: Some(compensation),
-        value: <B::Codec as SuccessOf<B::Output>>::success,
-    }
+    Compensated::new(body, <B::Codec as SuccessOf<B::Output>>::success, compensation)
 }
 
 /// Joins the body of one call with what undoes it. Of a call, no more is known than its output.
-pub(crate) fn compensated_call<B, F, T, E>(body: B, compensation: F) -> Compensated<B, F, T>
+pub(crate) fn compensated_call<B, F, U, T, E>(body: B, compensation: F) -> Compensated<B>
 where
     B: StepBody<Output = Result<T, E>>,
-{
-    Compensated { body, compensation: Some(compensation), value: ok_of::<T, E, B::Codec> }
-}
-
-#[diagnostic::do_not_recommend]
-impl<B, F, T, U> StepBody for Compensated<B, F, T>
-where
-    B: StepBody,
-    T: Send + 'static,
+    T: 'static,
     F: FnOnce(T) -> U + Send + 'static,
     U: Undo,
 {
+    Compensated::new(body, ok_of::<T, E, B::Codec>, compensation)
+}
+
+impl<B> Compensated<B> {
+    fn new<T: 'static, U: Undo>(
+        body: B,
+        value: fn(&Outcome) -> Result<T, SerdesError>,
+        compensation: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Self {
+        let undo = move |outcome: &Outcome, cx| match value(outcome) {
+            Ok(value) => compensation(value).undo(cx),
+            Err(error) => Box::pin(std::future::ready(Some(ErrorObject::new(
+                "StepError",
+                format!("the record of the step that was to be undone does not fit its type: {error}"),
+            )))),
+        };
+        Self { body, undo: Some(Box::new(undo)) }
+    }
+}
+
+impl<B: StepBody> StepBody for Compensated<B> {
     type Output = B::Output;
     type Codec = B::Codec;
     type Attempt = B::Attempt;
@@ -164,16 +170,9 @@ where
     }
 
     fn compensation(&mut self, outcome: &Outcome) -> Option<Perform> {
-        let undo = self.compensation.take()?;
-        let (value, outcome) = (self.value, outcome.clone());
-        Some(Box::new(move |cx| match value(&outcome) {
-            // Read when it is needed: most of them never are.
-            Ok(value) => undo(value).undo(cx),
-            Err(error) => Box::pin(std::future::ready(Some(ErrorObject::new(
-                "StepError",
-                format!("the record of the step that was to be undone does not fit its type: {error}"),
-            )))),
-        }))
+        let (undo, outcome) = (self.undo.take()?, outcome.clone());
+        // The value is read when it is needed: most of them never are.
+        Some(Box::new(move |cx| undo(&outcome, cx)))
     }
 }
 

@@ -130,7 +130,6 @@ pub fn once<M, K, A, F>(_: M, _: K, arguments: A, function: F) -> Once<M, K, A, 
 
 const HAS_ARGUMENTS: &str = "the last attempt takes the arguments and is the last";
 
-#[diagnostic::do_not_recommend]
 impl<M, K, A, F, Fut> StepBody for Repeat<M, K, A, F>
 where
     M: HasMeta,
@@ -150,7 +149,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<M, K, A, F, Fut> StepBody for Once<M, K, A, F>
 where
     M: HasMeta,
@@ -177,7 +175,6 @@ pub struct Inline<K, F> {
     _codec: PhantomData<fn() -> K>,
 }
 
-#[diagnostic::do_not_recommend]
 impl<K, F, Fut> StepBody for Inline<K, F>
 where
     K: Codec<Fut::Output>,
@@ -204,7 +201,6 @@ pub const fn interruptible<B>(body: B) -> Interruptible<B> {
     Interruptible(body)
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: Send, E: FromInterrupted + Send, B: StepBody<Output = Result<T, E>>> StepBody for Interruptible<B> {
     type Output = Result<T, E>;
     type Codec = B::Codec;
@@ -304,9 +300,10 @@ impl<B: StepBody> Step<B> {
     ///     ship(order).await // when this fails, the charge is refunded
     /// }
     /// ```
-    pub fn compensate<F, U, T, E>(self, undo: F) -> Step<Compensated<B, F, T>>
+    pub fn compensate<F, U, T, E>(self, undo: F) -> Step<Compensated<B>>
     where
         B: StepBody<Output = Result<T, E>>,
+        T: 'static,
         F: FnOnce(T) -> U + Send + 'static,
         U: Undo,
     {

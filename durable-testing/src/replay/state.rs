@@ -76,7 +76,7 @@ impl State {
             EventDetails::ContextSucceeded(details) => {
                 let context = self.end(event, Status::Succeeded)?;
                 // A result that was too large for its record leaves nothing, or a summary.
-                let rebuilt = details.result.payload.as_ref().is_some_and(|result| is_summary(result));
+                let rebuilt = details.result.payload.as_ref().is_some_and(is_summary);
                 context.context_details = Some(ContextDetails {
                     replay_children: rebuilt.then_some(true),
                     result: details.result.payload.clone(),

@@ -165,7 +165,7 @@ impl Api {
                 Ok(answer) if answer.status == 200 || (answer.status == 409 && !is_first) => return Ok(()),
                 Ok(answer) if answer.status < 500 => bail!("the decision on {id} was refused: {answer:?}"),
                 other => {
-                    ensure!(begun.elapsed() < Duration::from_secs(90), "nobody decides on {id}: {other:?}")
+                    ensure!(begun.elapsed() < Duration::from_secs(90), "nobody decides on {id}: {other:?}");
                 }
             }
             is_first = false;
@@ -257,7 +257,7 @@ impl Callbacks {
             match answer {
                 Ok(answer) if answer.status < 500 && answer.status != 429 => return Ok(answer),
                 other => {
-                    ensure!(begun.elapsed() < DELIVERY_LIMIT, "the callback is still not taken: {other:?}")
+                    ensure!(begun.elapsed() < DELIVERY_LIMIT, "the callback is still not taken: {other:?}");
                 }
             }
             tokio::time::sleep(Duration::from_millis(700)).await;

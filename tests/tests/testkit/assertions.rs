@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use durable_runtime::prelude::*;
-use durable_testing::{Answer, RunHistory, TestEngine, virtual_time};
+use durable_testing::{Answer, OperationHistory, RunHistory, TestEngine, virtual_time};
 
 #[durable_step(retry(max_attempts = 2, initial_delay = "30s", jitter = none))]
 async fn charge() -> Result<u32, Error> {
@@ -46,7 +46,9 @@ fn what_holds_is_silent() {
 
 #[test]
 fn what_does_not_hold_is_said_with_the_timeline() {
-    let message = refused(|history| drop(history.step("charge").attempts(3)));
+    let message = refused(|history| {
+        history.step("charge").attempts(3);
+    });
     assert!(message.starts_with("step `charge` had 2 attempts, not 3\n\n"), "{message}");
     let lines = [
         "+0:00:00.000  ExecutionStarted",
@@ -62,21 +64,30 @@ fn what_does_not_hold_is_said_with_the_timeline() {
     }
 }
 
+fn also<'a>(history: &'a RunHistory, _: OperationHistory<'a>) -> &'a RunHistory {
+    history
+}
+
 #[test]
 fn each_assertion_has_its_words() {
-    let cases: [(&str, fn(&RunHistory)); 9] = [
-        ("there is no step `refund`", |it| drop(it.step("refund"))),
-        ("step `charge` was to be Failed, and is Succeeded", |it| drop(it.step("charge").failed())),
-        ("step `charge` returned 5, not 6", |it| drop(it.step("charge").returned(&6))),
-        ("step `charge` took 30s, not 31s", |it| drop(it.step("charge").took("31s"))),
-        ("wait `cool down` took 3600s, which is more than 60s", |it| drop(it.wait("cool down").took_at_most("1m"))),
-        ("`tip` was to be begun before `charge`", |it| drop(it.in_order(["tip", "charge"]))),
-        ("`tip` was never to be begun, and was 1 times", |it| drop(it.never("tip"))),
-        ("expected 1 invocations, and there were 4", |it| drop(it.invocations(1))),
-        ("expected at most 1 checkpoint calls, and ", |it| drop(it.checkpoint_calls_at_most(1))),
+    type Assertion = fn(&RunHistory) -> &RunHistory;
+    let cases: [(&str, Assertion); 9] = [
+        ("there is no step `refund`", |it| also(it, it.step("refund"))),
+        ("step `charge` was to be Failed, and is Succeeded", |it| also(it, it.step("charge").failed())),
+        ("step `charge` returned 5, not 6", |it| also(it, it.step("charge").returned(&6))),
+        ("step `charge` took 30s, not 31s", |it| also(it, it.step("charge").took("31s"))),
+        ("wait `cool down` took 3600s, which is more than 60s", |it| {
+            also(it, it.wait("cool down").took_at_most("1m"))
+        }),
+        ("`tip` was to be begun before `charge`", |it| it.in_order(["tip", "charge"])),
+        ("`tip` was never to be begun, and was 1 times", |it| it.never("tip")),
+        ("expected 1 invocations, and there were 4", |it| it.invocations(1)),
+        ("expected at most 1 checkpoint calls, and ", |it| it.checkpoint_calls_at_most(1)),
     ];
     for (words, assertion) in cases {
-        let message = refused(assertion);
+        let message = refused(|history| {
+            assertion(history);
+        });
         assert!(message.starts_with(words), "{words}: {message}");
     }
 }

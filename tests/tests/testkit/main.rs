@@ -2,4 +2,7 @@
 
 mod assertions;
 mod crashes;
+mod explore;
+mod faults;
+mod replay;
 mod script;

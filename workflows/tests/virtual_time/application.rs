@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use workflows::{
     callback::{Answer, Authentication, Headers, Request, callback_handler},
     error::WorkflowError,
-    host::{ExecutionView, Service},
-    local::{ArtifactDirectory, EngineExecutions, SigningKey},
+    host::{CallbackIntake, ExecutionView, Service},
+    local::EngineExecutions,
     ports::{AgentTask, Ports, Settings, WorkflowId},
     research::{Approval, Delivery, Job, Parameters, ResearchInput, Status, research_workflow},
 };
@@ -23,8 +23,8 @@ pub(crate) struct Application {
     pub(crate) memory: Memory,
     pub(crate) test: TestEngine,
     pub(crate) service: Service,
+    callbacks: CallbackIntake,
     ports: Ports,
-    _directory: tempfile::TempDir,
 }
 
 /// Runs `test` on an application with these settings.
@@ -33,19 +33,12 @@ pub(crate) fn with(settings: Settings, test: impl AsyncFnOnce(Application)) {
         let (memory, engine) = (Memory::default(), TestEngine::new());
         let executions = EngineExecutions::new(engine.engine());
         let ports = memory.ports(Arc::new(executions.clone()), settings);
-        let directory = tempfile::tempdir().unwrap();
-        // Only names the files of reports: artifacts are kept in memory like everything else.
-        let artifacts = ArtifactDirectory::open(
-            directory.path().to_owned(),
-            SigningKey::new(*b"key"),
-            "http://artifacts.example".to_owned(),
-        );
-        let service =
-            Service::new(ports.clone(), executions, Arc::new(artifacts.unwrap()), Authentication::default());
+        let service = Service::new(ports.clone(), Arc::new(executions.clone()));
+        let callbacks = CallbackIntake::new(ports.clone(), executions, Authentication::default());
         let (for_research, for_callbacks) = (ports.clone(), ports.clone());
         engine.register(move |job: Job| research_workflow(for_research.clone(), job));
         engine.register(move |request: Request| callback_handler(for_callbacks.clone(), request));
-        test(Application { memory, test: engine, service, ports, _directory: directory }).await;
+        test(Application { memory, test: engine, service, callbacks, ports }).await;
     });
 }
 
@@ -68,7 +61,7 @@ impl Application {
     }
 
     pub(crate) async fn call_back(&self, body: &Value) -> Answer {
-        let answer = self.service.receive_callback(Headers::default(), body.to_string().as_bytes()).await;
+        let answer = self.callbacks.receive(Headers::default(), body.to_string().as_bytes()).await;
         self.settle().await;
         answer
     }

@@ -53,9 +53,17 @@ pub struct Agents {
     server: tokio::task::JoinHandle<()>,
 }
 
+/// What an agent does, and who wants to see its tasks.
+#[derive(Clone, Debug)]
+struct Script {
+    behaviour: Behaviour,
+    tasks: mpsc::UnboundedSender<Task>,
+}
+
 #[derive(Debug)]
 struct Shared {
-    scripts: Mutex<HashMap<(String, Phase), (Behaviour, mpsc::UnboundedSender<Task>)>>,
+    /// By topic and phase.
+    scripts: Mutex<HashMap<(String, Phase), Script>>,
     callbacks: Callbacks,
     lambda: OnceLock<Invoke>,
 }
@@ -114,7 +122,7 @@ impl Agents {
     pub fn script(&self, topic: &str, phase: Phase, behaviour: Behaviour) -> mpsc::UnboundedReceiver<Task> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut scripts = self.shared.scripts.lock().unwrap_or_else(PoisonError::into_inner);
-        scripts.insert((topic.to_owned(), phase), (behaviour, sender));
+        scripts.insert((topic.to_owned(), phase), Script { behaviour, tasks: sender });
         receiver
     }
 }
@@ -157,12 +165,12 @@ impl Shared {
     fn play(&self, payload: &[u8]) -> Option<Vec<u8>> {
         let request: Value = serde_json::from_slice(payload).ok()?;
         let task = Task::of_request(&request)?;
-        let (behaviour, sender) = {
+        let Script { behaviour, tasks } = {
             let scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
             scripts.get(&(task.topic.clone(), task.phase))?.clone()
         };
         // Scenarios that don't look at tasks have dropped their end.
-        let _ = sender.send(task.clone());
+        let _ = tasks.send(task.clone());
         if let Some(message) = behaviour.message(&task) {
             let callbacks = self.callbacks.clone();
             tokio::spawn(async move { callbacks.deliver(&task.callback_url, &message).await });

@@ -1,0 +1,8 @@
+use durable_runtime::prelude::*;
+
+#[durable_execution(version = 0)]
+async fn pay(cents: u64) -> u64 {
+    cents
+}
+
+fn main() {}
