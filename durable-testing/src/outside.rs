@@ -9,9 +9,7 @@ use std::{
 use durable_engine::{Engine, ListFilter, service::EventType};
 use durable_runtime::{
     environment::Environment,
-    protocol::{
-        ErrorObject, InvocationInput, InvocationOutput, OperationStatus, OperationType, Payload,
-    },
+    protocol::{ErrorObject, InvocationInput, InvocationOutput, OperationStatus, OperationType, Payload},
     service::BoxFuture,
     workflow::{InvocationError, Workflow},
 };
@@ -132,7 +130,8 @@ async fn answer_all(test: &TestEngine, engine: &Engine) {
 async fn answer_open(test: &TestEngine, engine: &Engine, arn: &str) {
     let Ok(operations) = engine.operations(arn).await else { return };
     for operation in operations {
-        if operation.operation_type != OperationType::Callback || operation.status != OperationStatus::Started {
+        if operation.operation_type != OperationType::Callback || operation.status != OperationStatus::Started
+        {
             continue;
         }
         let (Some(name), Some(details)) = (operation.name, operation.callback_details) else { continue };

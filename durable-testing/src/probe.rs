@@ -117,7 +117,8 @@ impl Between for Boundaries {
             let what = describe(&request.updates);
             self.pass(format!("before checkpoint call {number} ({what})")).await;
             let response = service.checkpoint(request).await;
-            self.pass(format!("after the commit of checkpoint call {number} ({what}), its answer lost")).await;
+            self.pass(format!("after the commit of checkpoint call {number} ({what}), its answer lost"))
+                .await;
             response
         })
     }

@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// Waits for the end of an execution in one life of the engine.
-pub(crate) type Wait<O> = Arc<dyn Fn(Engine, String) -> BoxFuture<'static, Result<O, RunError>> + Send + Sync>;
+pub(crate) type Wait<O> =
+    Arc<dyn Fn(Engine, String) -> BoxFuture<'static, Result<O, RunError>> + Send + Sync>;
 
 /// An execution under test. It holds no handle on the engine, so that the engine can die.
 #[derive(Clone)]

@@ -1,13 +1,7 @@
 //! One execution with everything around it, and what became of it.
 
 use std::{
-    any::Any,
-    collections::BTreeSet,
-    fmt,
-    fmt::Debug,
-    future::Future,
-    panic::resume_unwind,
-    sync::Arc,
+    any::Any, collections::BTreeSet, fmt, fmt::Debug, future::Future, panic::resume_unwind, sync::Arc,
     time::Duration,
 };
 

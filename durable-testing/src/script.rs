@@ -119,8 +119,11 @@ impl TestEngine {
     ///     assert_eq!(test.start(price, "EUR".to_owned()).await.result().await.unwrap(), 150.0);
     /// });
     /// ```
-    pub fn on_invoke<I, R>(&self, function: impl Into<String>, answer: impl Fn(I) -> R + Send + Sync + 'static)
-    where
+    pub fn on_invoke<I, R>(
+        &self,
+        function: impl Into<String>,
+        answer: impl Fn(I) -> R + Send + Sync + 'static,
+    ) where
         I: DeserializeOwned + 'static,
         R: IntoAnswer,
     {

@@ -48,12 +48,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Builds the server and the functions of the suite, and gives the folder where they are.
+/// Builds every program of the workspace, and gives the folder where they are.
 pub(crate) fn build() -> Result<PathBuf> {
-    // In one go, so that what both depend on is built once.
-    Cargo::new(["build", "--package", "durable-cli", "--package", "conformance"])
-        .arguments(["--bins", "--features", "conformance/lambda"])
-        .run()?;
+    // The same selection as that of the tests: with any other one cargo would build much of it again.
+    Cargo::new(["build", "--workspace", "--all-features", "--bins"]).run()?;
     programs()
 }
 

@@ -7,10 +7,7 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{
-    command::{Cargo, root},
-    python::venv,
-};
+use crate::{command::root, conformance, python::venv};
 
 /// What to play.
 #[derive(clap::Args)]
@@ -27,12 +24,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let venv = venv("moto", "tests/e2e/moto/requirements.txt")?;
-    // In one go, so that what they have in common is built once.
-    Cargo::new(["build", "--package", "durable-cli", "--package", "e2e", "--package", "workflows"])
-        .arguments(["--bins", "--features", "workflows/aws"])
-        .run()?;
-    let own = std::env::current_exe().context("this program does not know where it is")?;
-    let programs = own.parent().context("this program is in no folder")?;
+    let programs = conformance::build()?;
+    let programs = programs.as_path();
 
     let mut driver = Command::new(programs.join("e2e"));
     let mut path = |flag: &str, path: &Path| {

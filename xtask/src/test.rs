@@ -21,14 +21,12 @@ pub(crate) struct Arguments {
 enum Stage {
     /// The formatting.
     Fmt,
-    /// Lints, on every target of every crate.
+    /// What is built without any feature.
+    Check,
+    /// Lints, on every target of every crate with every feature.
     Clippy,
     /// All tests: unit, integration, compile-fail and documentation.
     Test,
-    /// Lints on what the default build leaves out, too.
-    ClippyFeatures,
-    /// The tests of the Lambda transport and of what needs it, which the default build leaves out.
-    Lambda,
     /// AWS's requirements for durable execution SDKs, at the development server.
     Conformance,
     /// AWS's own clients and SDKs, at the development server.
@@ -43,12 +41,11 @@ enum Stage {
 
 impl Stage {
     /// Cheapest first. Clippy goes before the tests: what it checks, the documentation needs too.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 9] = [
         Self::Fmt,
+        Self::Check,
         Self::Clippy,
-        Self::ClippyFeatures,
         Self::Test,
-        Self::Lambda,
         Self::Conformance,
         Self::Interop,
         Self::E2e,
@@ -59,33 +56,16 @@ impl Stage {
     fn cargo(self) -> Cargo {
         match self {
             Self::Fmt => Cargo::new(["fmt", "--all", "--check"]),
-            Self::Clippy => Cargo::new(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-            Self::Test => Cargo::new(["test", "--workspace", "--no-fail-fast"]),
-            Self::Lambda => Cargo::new([
-                "test",
-                "--package",
-                "durable-runtime",
-                "--package",
-                "cross-tests",
-                "--features",
-                "durable-runtime/lambda,cross-tests/lambda",
-                "--test",
-                "lambda",
-                "--test",
-                "kill_dev",
-                "--test",
-                "field_bugs",
-            ]),
-            Self::ClippyFeatures => {
-                let everything = ["clippy", "--workspace", "--all-targets", "--all-features"];
-                Cargo::new(everything).arguments(["--", "-D", "warnings"])
-            }
+            Self::Check => Cargo::new(["check", "--workspace"]),
+            Self::Clippy => Cargo::new(["clippy", "--workspace", "--all-targets", "--all-features"])
+                .arguments(["--", "-D", "warnings"]),
+            Self::Test => Cargo::new(["test", "--workspace", "--all-features", "--no-fail-fast"]),
             Self::Conformance => Cargo::new(["xtask", "conformance"]),
             Self::Interop => Cargo::new(["xtask", "interop"]),
             Self::E2e => Cargo::new(["xtask", "e2e"]),
             Self::DeployCheck => Cargo::new(["xtask", "deploy-check"]),
             Self::Doc => {
-                Cargo::new(["doc", "--workspace", "--no-deps"]).variable("RUSTDOCFLAGS", "-Dwarnings")
+                Cargo::new(["doc", "--workspace", "--all-features", "--no-deps"]).variable("RUSTDOCFLAGS", "-Dwarnings")
             }
         }
     }
@@ -100,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("\n==> {cargo}");
         let begun = Instant::now();
         let result = match stage {
-            Stage::Test | Stage::Lambda | Stage::Interop => test(&cargo, counts.get_or_insert_default()),
+            Stage::Test | Stage::Interop => test(&cargo, counts.get_or_insert_default()),
             _ => cargo.run(),
         };
         eprintln!("==> {} in {}", if result.is_ok() { "done" } else { "failed" }, seconds(begun.elapsed()));

@@ -208,8 +208,12 @@ where
 
     fn report(&self, number: usize, chooser: &Chooser, wrong: &str) -> String {
         let schedule = chooser.schedule();
-        let order: Vec<_> =
-            chooser.order.iter().enumerate().map(|(index, what)| format!("  {}. {what}", index + 1)).collect();
+        let order: Vec<_> = chooser
+            .order
+            .iter()
+            .enumerate()
+            .map(|(index, what)| format!("  {}. {what}", index + 1))
+            .collect();
         format!(
             "schedule `{schedule}`, run {number} of {} with seed {}: {wrong}\nthe order was:\n{}\n\
              make this run alone with `.replay(\"{schedule}\")`",

@@ -168,7 +168,9 @@ impl RunHistory {
     #[track_caller]
     pub fn checkpoint_calls_at_most(&self, limit: usize) -> &Self {
         let made = self.counts.checkpoints;
-        self.check(made <= limit, || format!("expected at most {limit} checkpoint calls, and {made} were made"))
+        self.check(made <= limit, || {
+            format!("expected at most {limit} checkpoint calls, and {made} were made")
+        })
     }
 
     /// Asserts how often the execution was invoked.
@@ -192,7 +194,9 @@ impl RunHistory {
         let expected = duration(expected);
         let last = self.events.last().map_or_else(|| self.begin(), |event| event.event_timestamp);
         let took = last.since(self.begin());
-        self.check(took == expected, || format!("expected the execution to take {expected:?}, and it took {took:?}"))
+        self.check(took == expected, || {
+            format!("expected the execution to take {expected:?}, and it took {took:?}")
+        })
     }
 
     pub(crate) fn begin(&self) -> Timestamp {
@@ -229,10 +233,6 @@ impl RunHistory {
 impl fmt::Display for RunHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         timeline::write(f, &self.events)?;
-        writeln!(
-            f,
-            "{} invocations, {} checkpoint calls",
-            self.counts.invocations, self.counts.checkpoints
-        )
+        writeln!(f, "{} invocations, {} checkpoint calls", self.counts.invocations, self.counts.checkpoints)
     }
 }

@@ -29,13 +29,7 @@ pub(crate) fn write(f: &mut impl fmt::Write, events: &[Event]) -> fmt::Result {
 /// `+26:03:04.250`: hours, minutes, seconds since the beginning.
 fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
-    format!(
-        "+{}:{:02}:{:02}.{:03}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
-        elapsed.subsec_millis()
-    )
+    format!("+{}:{:02}:{:02}.{:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, elapsed.subsec_millis())
 }
 
 const fn attempt(details: &EventDetails) -> Option<u32> {

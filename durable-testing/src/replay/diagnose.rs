@@ -21,7 +21,8 @@ use super::{
 const DIVERGED: &str = "NonDeterministicExecutionError";
 
 /// Values that many types can be read from.
-const LIKELY_VALUES: [&str; 8] = ["null", "true", "0", "\"\"", "[]", "{}", "\"1970-01-01T00:00:00Z\"", "[null,null]"];
+const LIKELY_VALUES: [&str; 8] =
+    ["null", "true", "0", "\"\"", "[]", "{}", "\"1970-01-01T00:00:00Z\"", "[null,null]"];
 
 /// Inverted operations that are looked at one by one; histories of wide groups have many, all of them harmless.
 const INVERSIONS: usize = 200;
@@ -85,9 +86,9 @@ impl Recorded<'_> {
                 let mut to = self.reference(about?)?;
                 // The same identity, of another kind: the words are all there is.
                 to.position = None;
-                to.sub_type = message.rsplit_once("(sub type ").and_then(|(_, rest)| {
-                    rest.split_once(')').map(|(sub_type, _)| sub_type.to_owned())
-                });
+                to.sub_type = message
+                    .rsplit_once("(sub type ")
+                    .and_then(|(_, rest)| rest.split_once(')').map(|(sub_type, _)| sub_type.to_owned()));
                 Change::Retyped { to }
             } else {
                 Change::Version { why: message.to_owned() }
@@ -98,7 +99,10 @@ impl Recorded<'_> {
         let unreadable = message.contains(" does not fit its type: ") || message.contains(" can't be used: ");
         if message.starts_with("the record of ") && unreadable {
             let why = message.to_owned();
-            return Some(Divergence { operation: self.reference(about?)?, change: Change::Unreadable { why } });
+            return Some(Divergence {
+                operation: self.reference(about?)?,
+                change: Change::Unreadable { why },
+            });
         }
         if error.error_type.as_deref() == Some("InvalidInput") {
             let why = message.to_owned();
@@ -116,7 +120,8 @@ impl Recorded<'_> {
         };
         let to = OperationRef::asked(asked);
         let replaced = |to: OperationRef| {
-            let same_kind = to.operation_type == operation.operation_type && to.sub_type == operation.sub_type;
+            let same_kind =
+                to.operation_type == operation.operation_type && to.sub_type == operation.sub_type;
             let change = if same_kind { Change::Renamed { to } } else { Change::Retyped { to } };
             Divergence { operation: operation.clone(), change }
         };
@@ -153,8 +158,12 @@ impl Recorded<'_> {
     /// Looks at the moment when it had just begun: an execution that was in flight then has it recorded, and
     /// today's code would not ask for it.
     fn reordered(&self, code: &Code, facts: &Facts) -> Option<Divergence> {
-        let begun: BTreeMap<&OperationId, usize> =
-            self.operations.iter().enumerate().map(|(position, operation)| (&operation.id, position)).collect();
+        let begun: BTreeMap<&OperationId, usize> = self
+            .operations
+            .iter()
+            .enumerate()
+            .map(|(position, operation)| (&operation.id, position))
+            .collect();
         let mut latest = 0;
         let mut inverted = Vec::new();
         for id in &facts.claimed {

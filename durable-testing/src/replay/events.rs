@@ -39,7 +39,8 @@ fn read_event((index, mut event): (usize, Value)) -> Result<Event, String> {
         ));
     }
     let kind = event.get("EventType").and_then(Value::as_str).unwrap_or("without a type").to_owned();
-    serde_json::from_value(event).map_err(|error| format!("event {} ({kind}) can't be read: {error}", index + 1))
+    serde_json::from_value(event)
+        .map_err(|error| format!("event {} ({kind}) can't be read: {error}", index + 1))
 }
 
 /// Brings the members that differ between exports into one form.

@@ -10,7 +10,9 @@ use durable_runtime::{
     environment::{Clock, DivergencePolicy, Environment, Options},
     intercept::{Fake, Interceptor, StepInterceptor},
     plugin::{OperationInfo, Plugin},
-    protocol::{ErrorObject, ExecutionState, InvocationInput, InvocationOutput, Operation, OperationId, Timestamp},
+    protocol::{
+        ErrorObject, ExecutionState, InvocationInput, InvocationOutput, Operation, OperationId, Timestamp,
+    },
     service::{BoxFuture, CheckpointRequest, CheckpointResponse, DurableService, ServiceError, StateRequest},
     workflow::SharedWorkflow,
 };
@@ -62,9 +64,8 @@ impl Code {
     /// Replays `operations`. Nothing outside happens: no body of a step begins, no call is answered.
     pub(super) fn replay(&self, operations: Vec<Operation>) -> Facts {
         // On a thread of its own, because the caller may be inside a runtime.
-        let ended = std::thread::scope(|scope| {
-            scope.spawn(|| virtual_time(self.clone().run(operations))).join()
-        });
+        let ended =
+            std::thread::scope(|scope| scope.spawn(|| virtual_time(self.clone().run(operations))).join());
         ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 

@@ -20,7 +20,9 @@ pub(super) fn fold(events: &[Event]) -> Vec<Operation> {
 /// Says of every succeeded context that its result is rebuilt from its children.
 pub(super) fn rebuild_contexts(operations: &mut [Operation]) {
     for operation in operations {
-        if let (OperationStatus::Succeeded, Some(details)) = (operation.status, &mut operation.context_details) {
+        if let (OperationStatus::Succeeded, Some(details)) =
+            (operation.status, &mut operation.context_details)
+        {
             details.replay_children = Some(true);
         }
     }
@@ -151,7 +153,12 @@ impl State {
         Some(())
     }
 
-    fn end_invoke(&mut self, event: &Event, status: OperationStatus, error: Option<ErrorObject>) -> Option<()> {
+    fn end_invoke(
+        &mut self,
+        event: &Event,
+        status: OperationStatus,
+        error: Option<ErrorObject>,
+    ) -> Option<()> {
         self.end(event, status)?.chained_invoke_details =
             Some(Box::new(ChainedInvokeDetails { result: None, error }));
         Some(())
@@ -174,9 +181,9 @@ impl State {
         }
         let step = operation.step_details.get_or_insert_with(StepDetails::default);
         step.attempt = Some(retry.current_attempt);
-        step.next_attempt_timestamp = retry.next_attempt_delay_seconds.map(|seconds| {
-            event.event_timestamp.after(std::time::Duration::from_secs(seconds))
-        });
+        step.next_attempt_timestamp = retry
+            .next_attempt_delay_seconds
+            .map(|seconds| event.event_timestamp.after(std::time::Duration::from_secs(seconds)));
         match ended {
             Ok(result) => step.result.clone_from(&result.payload),
             Err(error) => step.error = error.cloned(),
@@ -193,6 +200,7 @@ pub(super) fn end_of(events: &[Event]) -> Timestamp {
 /// What a context leaves whose result is rebuilt: nothing, or how the branches of a group ended.
 fn is_summary(result: &Payload) -> bool {
     result.is_empty()
-        || serde_json::from_str::<serde_json::Value>(result)
-            .is_ok_and(|result| result.get("itemStatuses").is_some() && result.get("completionReason").is_some())
+        || serde_json::from_str::<serde_json::Value>(result).is_ok_and(|result| {
+            result.get("itemStatuses").is_some() && result.get("completionReason").is_some()
+        })
 }

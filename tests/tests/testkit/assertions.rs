@@ -37,7 +37,14 @@ fn refused(assertion: impl FnOnce(&RunHistory)) -> String {
 #[test]
 fn what_holds_is_silent() {
     let history = history();
-    history.step("charge").attempts(2).succeeded().returned(&5).took("30s").took_at_most("1m").started_after("0s");
+    history
+        .step("charge")
+        .attempts(2)
+        .succeeded()
+        .returned(&5)
+        .took("30s")
+        .took_at_most("1m")
+        .started_after("0s");
     assert_eq!(history.step("charge").result::<u32>(), 5);
     history.wait("cool down").succeeded().took("1h").started_after("30s");
     history.callback("tip").succeeded().returned(&1).took("90s");

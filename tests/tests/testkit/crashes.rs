@@ -25,8 +25,10 @@ async fn sound() -> Result<usize, Error> {
     Ok(first + answer + act("second".into()).await?)
 }
 
-fn crashed_sound() -> CrashEverywhere<(), impl durable_runtime::Root<(), Input = (), Output = Result<usize, Error>> + Clone> {
-    CrashEverywhere::new(sound, || ()).prepare(|test| test.on_callback("answer", |_| Answer::success(1).after("1h")))
+fn crashed_sound()
+-> CrashEverywhere<(), impl durable_runtime::Root<(), Input = (), Output = Result<usize, Error>> + Clone> {
+    CrashEverywhere::new(sound, || ())
+        .prepare(|test| test.on_callback("answer", |_| Answer::success(1).after("1h")))
 }
 
 #[test]
@@ -58,7 +60,10 @@ async fn unsound(counter: u32) -> Result<usize, Error> {
 }
 
 /// Fails when the process died after its first step was recorded.
-fn planted() -> CrashEverywhere<(u32,), impl durable_runtime::Root<(u32,), Input = u32, Output = Result<usize, Error>> + Clone> {
+fn planted() -> CrashEverywhere<
+    (u32,),
+    impl durable_runtime::Root<(u32,), Input = u32, Output = Result<usize, Error>> + Clone,
+> {
     CrashEverywhere::of(|| {
         let counter = Counter::default();
         let calls = counter.clone();
@@ -68,7 +73,12 @@ fn planted() -> CrashEverywhere<(u32,), impl durable_runtime::Root<(u32,), Input
     })
 }
 
-fn message(campaign: &CrashEverywhere<(u32,), impl durable_runtime::Root<(u32,), Input = u32, Output = Result<usize, Error>> + Clone>) -> String {
+fn message(
+    campaign: &CrashEverywhere<
+        (u32,),
+        impl durable_runtime::Root<(u32,), Input = u32, Output = Result<usize, Error>> + Clone,
+    >,
+) -> String {
     let panic = catch_unwind(AssertUnwindSafe(|| campaign.run())).unwrap_err();
     panic.downcast_ref::<String>().cloned().unwrap()
 }
@@ -76,7 +86,10 @@ fn message(campaign: &CrashEverywhere<(u32,), impl durable_runtime::Root<(u32,),
 #[test]
 fn a_failure_names_the_first_boundary_and_how_to_make_that_run_alone() {
     let found = message(&planted());
-    assert!(found.contains("another result\n  without the crash: Ok(1)\n  with it:           Ok(2)"), "{found}");
+    assert!(
+        found.contains("another result\n  without the crash: Ok(1)\n  with it:           Ok(2)"),
+        "{found}"
+    );
     assert!(found.starts_with("crash at boundary "), "{found}");
     assert!(found.contains("checkpoint call") && found.contains("SUCCEED step `count`"), "{found}");
     for threads in 1..4 {
@@ -105,7 +118,10 @@ fn what_a_run_leaves_behind_is_compared() {
     });
     let panic = catch_unwind(AssertUnwindSafe(|| campaign.run())).unwrap_err();
     let message = panic.downcast_ref::<String>().unwrap();
-    assert!(message.contains("it left something else behind\n  without the crash: 2\n  with it: 3"), "{message}");
+    assert!(
+        message.contains("it left something else behind\n  without the crash: 2\n  with it: 3"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -38,7 +38,8 @@ async fn busy() -> Result<usize, Error> {
     Ok(left.into_iter().sum::<usize>() + right + answer)
 }
 
-fn scenario() -> Scenario<(), impl durable_runtime::Root<(), Input = (), Output = Result<usize, Error>> + Clone> {
+fn scenario()
+-> Scenario<(), impl durable_runtime::Root<(), Input = (), Output = Result<usize, Error>> + Clone> {
     Scenario::new(busy, ()).prepare(|test| test.on_callback("answer", |_| Answer::success(1).after("1m")))
 }
 
@@ -113,7 +114,10 @@ fn a_campaign_names_the_first_seed_that_fails() {
         panic.downcast_ref::<String>().cloned().unwrap()
     };
     let found = fails(&campaign(), 0..100);
-    assert!(found.contains("another result\n  without faults: Ok(true)\n  with them:      Ok(false)"), "{found}");
+    assert!(
+        found.contains("another result\n  without faults: Ok(true)\n  with them:      Ok(false)"),
+        "{found}"
+    );
     assert!(found.contains("clock jumps to "), "{found}");
     let seed: u64 = found.strip_prefix("seed ").unwrap().split(':').next().unwrap().parse().unwrap();
     assert_eq!(fails(&campaign(), seed..seed + 1), found);

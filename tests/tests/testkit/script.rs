@@ -85,7 +85,12 @@ fn a_fake_of_another_type_is_refused_with_both_types() {
         let test = TestEngine::new();
         test.fake_step("charge", |_| Ok::<_, Error>("a text"));
         let error = test.start(pay, 1).await.output().await.unwrap_err().to_string();
-        for part in ["the fake of step `charge`", "Result<&str, durable_runtime::error::Error>", "Receipt", "PayError"] {
+        for part in [
+            "the fake of step `charge`",
+            "Result<&str, durable_runtime::error::Error>",
+            "Receipt",
+            "PayError",
+        ] {
             assert!(error.contains(part), "{part} in {error}");
         }
     });
@@ -146,9 +151,12 @@ fn callbacks_are_answered_by_number_and_later() {
 fn callbacks_fail_or_never_come() {
     virtual_time(async {
         let test = TestEngine::new();
-        test.on_callback("approval", |request| {
-            if request.number == 1 { Answer::success(1) } else { Answer::never() }
-        });
+        test.on_callback(
+            "approval",
+            |request| {
+                if request.number == 1 { Answer::success(1) } else { Answer::never() }
+            },
+        );
         let run = test.start(approve, ()).await;
         run.result().await.unwrap_err();
         assert!(run.history().await.all("approval")[1].timed_out().record().end_timestamp.is_some());

@@ -76,11 +76,6 @@ impl Memory {
         self.0.state.lock().unwrap()
     }
 
-    /// Forgets everything: another run begins.
-    pub fn reset(&self) {
-        *self.state() = State::default();
-    }
-
     /// All ports on this memory; callbacks are completed at `executions`.
     pub fn ports(&self, executions: Arc<dyn Executions>, settings: Settings) -> Ports {
         let actor = Arc::new(self.clone());

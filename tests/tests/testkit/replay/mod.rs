@@ -1,5 +1,7 @@
 //! Recorded histories against changed code: the operation and the kind of change.
 
+mod versions;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
@@ -7,132 +9,12 @@ use std::{
 
 use durable_runtime::{Root, prelude::*};
 use durable_testing::{
-    Answer, Change, Divergence, Position, ReplayOutcome, TestEngine, assert_replays, effect, replay, take_effects,
+    Answer, Change, Divergence, Position, ReplayOutcome, TestEngine, assert_replays, replay, take_effects,
     virtual_time,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Receipt {
-    order: u32,
-    cents: u64,
-}
-
-#[durable_step]
-async fn reserve(order: u32) -> Result<u32, Error> {
-    effect("reserve");
-    Ok(order)
-}
-
-#[durable_step(retry(max_attempts = 3, initial_delay = "5s"))]
-async fn charge(order: u32) -> Result<Receipt, Error> {
-    effect("charge");
-    if step_attempt() == Some(1) { Err(Error::new("busy")) } else { Ok(Receipt { order, cents: 995 }) }
-}
-
-#[durable_step]
-async fn bill(order: u32) -> Result<Receipt, Error> {
-    Ok(Receipt { order, cents: 995 })
-}
-
-#[durable_step]
-async fn ship(receipt: Receipt) -> Result<String, Error> {
-    effect("ship");
-    Ok(format!("parcel {}", receipt.order))
-}
-
-#[durable_step]
-async fn check(order: u32) -> Result<Receipt, Error> {
-    Ok(Receipt { order, cents: 0 })
-}
-
-/// The workflow as it was recorded, and as it is after each change.
-mod versions {
-    use super::*;
-
-    #[durable_execution]
-    pub(super) async fn recorded(order: u32) -> Result<String, Error> {
-        reserve(order).await?;
-        let receipt = charge(order).await?;
-        let _: bool = callback("approval").create().await.result().await?;
-        ship(receipt).await
-    }
-
-    #[durable_execution]
-    pub(super) async fn inserted(order: u32) -> Result<String, Error> {
-        reserve(order).await?;
-        check(order).await?;
-        let receipt = charge(order).await?;
-        let _: bool = callback("approval").create().await.result().await?;
-        ship(receipt).await
-    }
-
-    #[durable_execution]
-    pub(super) async fn inserted_wait(order: u32) -> Result<String, Error> {
-        reserve(order).await?;
-        wait(Duration::from_secs(1)).await;
-        let receipt = charge(order).await?;
-        let _: bool = callback("approval").create().await.result().await?;
-        ship(receipt).await
-    }
-
-    #[durable_execution]
-    pub(super) async fn inserted_last(order: u32) -> Result<String, Error> {
-        reserve(order).await?;
-        let receipt = charge(order).await?;
-        let _: bool = callback("approval").create().await.result().await?;
-        let shipped = ship(receipt).await?;
-        check(order).await?;
-        Ok(shipped)
-    }
-
-    #[durable_execution]
-    pub(super) async fn removed(order: u32) -> Result<String, Error> {
-        let receipt = charge(order).await?;
-        let _: bool = callback("approval").create().await.result().await?;
-        ship(receipt).await
-    }
-
-    #[durable_execution]
-    pub(super) async fn reordered(order: u32) -> Result<String, Error> {
-        let receipt = charge(order).await?;
-        reserve(order).await?;
-        let _: bool = callback("approval").create().await.result().await?;
-        ship(receipt).await
-    }
-
-    #[durable_execution]
-    pub(super) async fn renamed(order: u32) -> Result<String, Error> {
-        reserve(order).await?;
-        let receipt = bill(order).await?;
-        let _: bool = callback("approval").create().await.result().await?;
-        ship(receipt).await
-    }
-
-    #[durable_execution]
-    pub(super) async fn retyped(order: u32) -> Result<String, Error> {
-        reserve(order).await?;
-        let receipt = charge(order).await?;
-        let _: bool = invoke("approver", &order).named("approval").await?;
-        ship(receipt).await
-    }
-
-    #[durable_execution]
-    pub(super) async fn unreadable(order: u32) -> Result<String, Error> {
-        reserve(order).await?;
-        let cents = step!("charge", { Ok::<u64, Error>(995) }).await?;
-        let _: bool = callback("approval").create().await.result().await?;
-        ship(Receipt { order, cents }).await
-    }
-
-    #[durable_execution]
-    pub(super) async fn other_code_same_operations(order: u32) -> Result<String, Error> {
-        let reserved = reserve(order).await?;
-        let receipt = charge(reserved + 1).await?;
-        if callback::<bool>("approval").create().await.result().await? { ship(receipt).await } else { Ok(String::new()) }
-    }
-}
+use self::versions::charge;
 
 /// The history of `function`, at its end or while it waits for its approval.
 fn history<F>(function: F, ends: bool) -> String
@@ -171,7 +53,10 @@ fn what_did_not_change_matches_and_nothing_happens() {
     let [finished, waiting] = both();
     let _before = take_effects();
     let ReplayOutcome::Matches(replayed) = replay(&finished, versions::recorded) else { panic!() };
-    assert_eq!((replayed.operations, replayed.position), (4, Position::Returned(Some("\"parcel 7\"".into()))));
+    assert_eq!(
+        (replayed.operations, replayed.position),
+        (4, Position::Returned(Some("\"parcel 7\"".into())))
+    );
     let ReplayOutcome::Matches(replayed) = replay(&waiting, versions::recorded) else { panic!() };
     assert_eq!((replayed.operations, replayed.position), (3, Position::Waiting));
     assert_replays(&finished, versions::other_code_same_operations);
@@ -182,7 +67,10 @@ fn what_did_not_change_matches_and_nothing_happens() {
 #[test]
 fn an_inserted_operation() {
     for history in both() {
-        for (function, name) in [(replay(&history, versions::inserted), Some("check")), (replay(&history, versions::inserted_wait), None)] {
+        for (function, name) in [
+            (replay(&history, versions::inserted), Some("check")),
+            (replay(&history, versions::inserted_wait), None),
+        ] {
             let ReplayOutcome::Diverges(found) = function else { panic!("{name:?}") };
             assert_eq!(found.operation.name.as_deref(), name);
             let Change::Inserted { before: Some(before) } = &found.change else { panic!("{found}") };
@@ -215,7 +103,10 @@ fn a_removed_operation() {
         let found = divergence(&history, versions::removed);
         assert_eq!((found.operation.name.as_deref(), &found.change), (Some("reserve"), &Change::Removed));
         let text = found.to_string();
-        assert!(text.starts_with("removed: the history has step `reserve`, operation 1 of the history,"), "{text}");
+        assert!(
+            text.starts_with("removed: the history has step `reserve`, operation 1 of the history,"),
+            "{text}"
+        );
     }
 }
 
@@ -265,7 +156,10 @@ fn the_assertion_says_all_of_it() {
     let history = history(versions::recorded, true);
     let panic = catch_unwind(AssertUnwindSafe(|| assert_replays(&history, versions::removed))).unwrap_err();
     let message = panic.downcast_ref::<String>().unwrap();
-    assert!(message.starts_with("`removed` no longer fits a recorded history\nremoved: the history has step"), "{message}");
+    assert!(
+        message.starts_with("`removed` no longer fits a recorded history\nremoved: the history has step"),
+        "{message}"
+    );
 }
 
 /// Rewrites timestamps as `aws lambda get-durable-execution-history` prints them, and leaves out what it may.
@@ -313,8 +207,13 @@ fn what_is_no_whole_history_is_refused() {
     assert!(refused("{".into()).contains("it is not JSON"));
     assert!(refused("{}".into()).contains("it has no `Events`"));
     assert!(refused(history.replacen("{", "{\"NextMarker\": \"2\",", 1)).contains("export all pages"));
-    assert!(refused(history.replacen("\"Truncated\": false", "\"Truncated\": true", 1)).contains("--include-execution-data"));
-    assert!(refused(history.replacen("StepStarted\"", "StepDanced\"", 1)).contains("(StepDanced) can't be read"));
+    assert!(
+        refused(history.replacen("\"Truncated\": false", "\"Truncated\": true", 1))
+            .contains("--include-execution-data")
+    );
+    assert!(
+        refused(history.replacen("StepStarted\"", "StepDanced\"", 1)).contains("(StepDanced) can't be read")
+    );
 }
 
 #[durable_step]
@@ -332,18 +231,14 @@ async fn pack(order: u32) -> Result<u32, Error> {
 
 #[durable_execution]
 async fn wide(order: u32) -> Result<String, Error> {
-    let (packed, receipt, raced) = try_join!(
-        map(0..order, pack).max_concurrency(3),
-        charge(order),
-        async {
-            let winner = race!(pick(1), async {
-                wait(Duration::from_secs(2)).await;
-                Ok::<_, Error>(2)
-            })
-            .await?;
-            pick(winner).await
-        },
-    )
+    let (packed, receipt, raced) = try_join!(map(0..order, pack).max_concurrency(3), charge(order), async {
+        let winner = race!(pick(1), async {
+            wait(Duration::from_secs(2)).await;
+            Ok::<_, Error>(2)
+        })
+        .await?;
+        pick(winner).await
+    },)
     .await?;
     let _: bool = callback("approval").create().await.result().await?;
     Ok(format!("{packed:?} {} {raced}", receipt.cents))
