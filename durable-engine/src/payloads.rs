@@ -87,7 +87,8 @@ impl PayloadStore for PayloadDirectory {
 /// A key comes out of a history, and a history may come from anywhere.
 fn inside(key: &str) -> io::Result<PathBuf> {
     let is_plain = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     if key.split('/').all(is_plain) {
         return Ok(key.split('/').collect());

@@ -83,7 +83,11 @@ async fn many_executions_go_in_several_transactions() {
         }
         let later = clock.now().after(Duration::from_secs(1));
         assert_eq!(engine.purge_ended(None, later).await.unwrap(), 99);
-        assert_eq!(names(&engine).await, ["n-99"], "the newest stays, for its number must not be given again");
+        assert_eq!(
+            names(&engine).await,
+            ["n-99"],
+            "the newest stays, for its number must not be given again"
+        );
     }
 }
 

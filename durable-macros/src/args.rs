@@ -38,8 +38,7 @@ pub(crate) struct CommonArgs {
     pub(crate) version: Option<u32>,
 }
 
-const STEP_OPTIONS: &[&str] =
-    &["retry", "at_most_once", "timeout", "compensate", "name", "serdes", "crate"];
+const STEP_OPTIONS: &[&str] = &["retry", "at_most_once", "timeout", "compensate", "name", "serdes", "crate"];
 const INLINE_STEP_OPTIONS: &[&str] = &["retry", "at_most_once", "timeout", "serdes"];
 const EXECUTION_OPTIONS: &[&str] = &["version", "name", "serdes", "crate"];
 
@@ -67,8 +66,9 @@ fn parse_step_options(
                 args.timeout = problems.accept(literal);
             }
             "compensate" => {
-                args.compensate =
-                    problems.accept(option.assigned("a durable step that undoes this one, as in `compensate = refund`"));
+                args.compensate = problems.accept(
+                    option.assigned("a durable step that undoes this one, as in `compensate = refund`"),
+                );
             }
             _ => args.common.set(option, problems),
         }
@@ -105,7 +105,9 @@ impl CommonArgs {
 /// The number of a version, from 1.
 pub(crate) fn parse_version(literal: &LitInt) -> syn::Result<u32> {
     match literal.base10_parse() {
-        Ok(0) => Err(syn::Error::new_spanned(literal, "versions are counted from 1; write `version = 1` or more")),
+        Ok(0) => {
+            Err(syn::Error::new_spanned(literal, "versions are counted from 1; write `version = 1` or more"))
+        }
         parsed => parsed,
     }
 }

@@ -128,7 +128,8 @@ impl<'a> Walk<'a> {
                 for argument in arguments.iter().take(arguments.len().saturating_sub(1)) {
                     self.visit_expr(argument);
                 }
-                let inside = self.apart(|walk| arguments.last().into_iter().for_each(|last| walk.handed(last)));
+                let inside =
+                    self.apart(|walk| arguments.last().into_iter().for_each(|last| walk.handed(last)));
                 let kind = if function == "with_retry" { "Retry" } else { "Map" };
                 self.scope(kind, &name(""), at, &inside);
             }
@@ -191,7 +192,12 @@ impl<'a> Walk<'a> {
             "saga" => {
                 let (label, block) = name_and_block(&invoked.tokens);
                 let inside = self.apart(|walk| block.iter().for_each(|block| walk.visit_block(block)));
-                self.scope("Saga", chain.name.as_deref().or(label.as_deref()).unwrap_or_default(), at, &inside);
+                self.scope(
+                    "Saga",
+                    chain.name.as_deref().or(label.as_deref()).unwrap_or_default(),
+                    at,
+                    &inside,
+                );
             }
             "step" => {
                 let (label, _) = name_and_block(&invoked.tokens);
@@ -233,18 +239,16 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_expr_if(&mut self, choice: &'ast syn::ExprIf) {
         self.visit_expr(&choice.cond);
         let then = self.apart(|walk| walk.visit_block(&choice.then_branch));
-        let otherwise = self.apart(|walk| choice.else_branch.iter().for_each(|(_, other)| walk.visit_expr(other)));
+        let otherwise =
+            self.apart(|walk| choice.else_branch.iter().for_each(|(_, other)| walk.visit_expr(other)));
         let label = format!("if {}", text(&choice.cond));
         self.choice(&label, choice.span(), &[("yes".to_owned(), then), ("no".to_owned(), otherwise)]);
     }
 
     fn visit_expr_match(&mut self, choice: &'ast syn::ExprMatch) {
         self.visit_expr(&choice.expr);
-        let ways: Vec<_> = choice
-            .arms
-            .iter()
-            .map(|arm| (text(&arm.pat), self.apart(|walk| walk.visit_arm(arm))))
-            .collect();
+        let ways: Vec<_> =
+            choice.arms.iter().map(|arm| (text(&arm.pat), self.apart(|walk| walk.visit_arm(arm)))).collect();
         self.choice(&format!("match {}", text(&choice.expr)), choice.span(), &ways);
     }
 
@@ -286,9 +290,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             return self.choice("version", invoked.span(), &ways);
         }
         // Most macros take expressions; what those await happens before the macro does anything.
-        if let Ok(arguments) =
-            invoked.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated)
-        {
+        if let Ok(arguments) = invoked.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated) {
             for argument in arguments {
                 self.visit_expr(&argument);
             }

@@ -18,7 +18,10 @@ pub(crate) struct Chain<'a> {
 /// Where a chain begins.
 pub(crate) enum Root<'a> {
     /// A function is called by its path.
-    Call { name: String, arguments: Vec<&'a Expr> },
+    Call {
+        name: String,
+        arguments: Vec<&'a Expr>,
+    },
     Macro(&'a Macro),
     /// `async { .. }`
     Block(&'a Block),

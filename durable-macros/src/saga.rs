@@ -32,7 +32,8 @@ fn split(input: TokenStream) -> syn::Result<(Option<LitStr>, Group)> {
     if is_punct(&tokens, tokens.len().wrapping_sub(1), ',') {
         tokens.pop();
     }
-    let is_block = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    let is_block =
+        |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
     let name = match tokens.as_slice() {
         [block] if is_block(block) => None,
         [name, comma, block] if is_block(block) && is_punct(std::slice::from_ref(comma), 0, ',') => {

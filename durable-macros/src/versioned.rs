@@ -43,7 +43,8 @@ impl Parse for Versions {
             let literal: LitInt = input.parse()?;
             let version = parse_version(&literal)?;
             if versions.branches.last().is_some_and(|(before, _)| *before <= version) {
-                let message = format!("the branch above takes version {version} too; begin with the latest version");
+                let message =
+                    format!("the branch above takes version {version} too; begin with the latest version");
                 return Err(syn::Error::new_spanned(literal, message));
             }
             input.parse::<Token![=>]>()?;
@@ -65,9 +66,8 @@ pub(crate) fn expand_versioned(input: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let private = private_path(None);
-    let branches = branches.iter().map(|(version, code)| {
-        quote!(if #private::is_version(#version) { #code } else)
-    });
+    let branches =
+        branches.iter().map(|(version, code)| quote!(if #private::is_version(#version) { #code } else));
     let otherwise = otherwise.map_or_else(
         || quote!(match #private::DurableAwait::__durable_await(#private::Unsupported).await {}),
         |code| quote!(#code),
@@ -148,7 +148,11 @@ mod tests {
 
     #[test]
     fn branches_above_the_declared_version_are_found_wherever_they_stand() {
-        let body = quote!({ if x { versioned!(from 3 => a, from 2 => { versioned!(from 4 => b) }) } });
+        let body = quote!({
+            if x {
+                versioned!(from 3 => a, from 2 => { versioned!(from 4 => b) })
+            }
+        });
         let mut problems = Diagnostics::default();
         check_versions(body, 2, &mut problems);
         let messages = problems.messages();

@@ -61,8 +61,7 @@ mod value;
 pub mod workflow;
 
 pub use durable_macros::{
-    durable_execution, durable_step, join, nondeterministic, race, saga, select_ok, step, try_join,
-    versioned,
+    durable_execution, durable_step, join, nondeterministic, race, saga, select_ok, step, try_join, versioned,
 };
 
 pub use crate::{

@@ -7,12 +7,12 @@ pub use crate::{
     operations::{
         child::{Body, Execution, ExecutionBody, body},
         parallel::{Branch, branch, join, race, select_ok, try_join},
-        version::{Unsupported, is_version},
         saga::{Compensated, Perform, SuccessOf, compensated},
         step::{
             HasMeta, Meta, Step, StepBody, StepOptions, inline_step, inline_step_interruptible,
             interruptible, once, repeat,
         },
+        version::{Unsupported, is_version},
     },
     protocol::ErrorObject,
     retry::{Jitter, RetryPolicy},

@@ -18,7 +18,11 @@ fn assert_graph<A, F: Root<A>>(function: F) {
         std::fs::write(&path, &drawn).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(drawn, expected, "the graph of `{}` has changed; look at it, then UPDATE_GRAPHS=1", graph.name);
+    assert_eq!(
+        drawn, expected,
+        "the graph of `{}` has changed; look at it, then UPDATE_GRAPHS=1",
+        graph.name
+    );
 }
 
 #[durable_step]

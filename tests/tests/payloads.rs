@@ -30,7 +30,10 @@ struct Inner {
 }
 
 impl Shelf {
-    fn access<T>(&self, access: impl FnOnce(&mut Inner) -> Result<T, PayloadStoreError>) -> Result<T, PayloadStoreError> {
+    fn access<T>(
+        &self,
+        access: impl FnOnce(&mut Inner) -> Result<T, PayloadStoreError>,
+    ) -> Result<T, PayloadStoreError> {
         let mut inner = self.0.lock().unwrap();
         if inner.refusals > 0 {
             inner.refusals -= 1;
@@ -224,7 +227,8 @@ fn the_state_of_a_condition_may_be_large_too() {
         let shelf = Shelf::default();
         let run = engine_with(&shelf).start(until_large, ()).await;
         assert_eq!(run.result().await.unwrap(), 3 * 1024 * 1024);
-        let waits = run.operations().await.into_iter().filter(|one| one.operation_type == OperationType::Step);
+        let waits =
+            run.operations().await.into_iter().filter(|one| one.operation_type == OperationType::Step);
         assert_eq!(waits.count(), 1);
         assert!(shelf.keys().len() >= 3, "{:?}", shelf.keys());
     });

@@ -21,7 +21,8 @@ use workflows::{
         A2aAgents, ArtifactDirectory, Database, Endpoints, EngineExecutions, LogAndWebhook, LoggedMetrics,
         SigningKey, SqliteCallbacks, SqliteEvents, SqliteRecords,
     },
-    ports::{BoxFuture, DeliveryFailure, Executions, Ports, Settings},
+    ports::{BoxFuture, DeliveryFailure, Executions, Ports, Settings, StoreError, WorkflowId},
+    research::Job,
 };
 
 /// A durable execution service that can be down.
@@ -44,6 +45,15 @@ impl Moody {
 }
 
 impl Executions for Moody {
+    fn start(&self, _: Job) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn stop(&self, _: WorkflowId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn ended(&self, _: WorkflowId) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
     fn succeed(&self, _: String, _: String) -> BoxFuture<'_, Result<(), DeliveryFailure>> {
         self.answer()
     }

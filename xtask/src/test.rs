@@ -64,9 +64,8 @@ impl Stage {
             Self::Interop => Cargo::new(["xtask", "interop"]),
             Self::E2e => Cargo::new(["xtask", "e2e"]),
             Self::DeployCheck => Cargo::new(["xtask", "deploy-check"]),
-            Self::Doc => {
-                Cargo::new(["doc", "--workspace", "--all-features", "--no-deps"]).variable("RUSTDOCFLAGS", "-Dwarnings")
-            }
+            Self::Doc => Cargo::new(["doc", "--workspace", "--all-features", "--no-deps"])
+                .variable("RUSTDOCFLAGS", "-Dwarnings"),
         }
     }
 }

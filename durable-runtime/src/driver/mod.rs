@@ -23,11 +23,11 @@ use crate::{
     core::{Fatal, RemoteWork, mismatch, outbox::escaped_len},
     environment::{DivergencePolicy, Environment},
     operations::{attempt::panic_message, settle::fit_error},
+    payloads::{Payloads, Place},
     protocol::{
         ErrorObject, InvocationOutput, Operation, OperationAction, OperationId, OperationType,
         OperationUpdate, Payload, Timestamp, limits,
     },
-    payloads::{Payloads, Place},
     scope::Run,
     service::{BoxFuture, CheckpointRequest, CheckpointResponse, ServiceError},
     task::DriverWake,

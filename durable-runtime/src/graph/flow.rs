@@ -58,8 +58,13 @@ struct Builder {
 impl Flow {
     pub(super) fn of(graph: &Graph) -> Self {
         let terminal = |label: &str| Vertex { label: label.to_owned(), shape: Shape::Terminal, frame: None };
-        let flow = Self { vertices: vec![terminal(graph.name), terminal("end")], edges: Vec::new(), frames: Vec::new() };
-        let mut builder = Builder { flow, frame: None, end: 1, failed: None, loops: Vec::new(), blocks: Vec::new() };
+        let flow = Self {
+            vertices: vec![terminal(graph.name), terminal("end")],
+            edges: Vec::new(),
+            frames: Vec::new(),
+        };
+        let mut builder =
+            Builder { flow, frame: None, end: 1, failed: None, loops: Vec::new(), blocks: Vec::new() };
         let last = builder.sequence(graph.nodes, vec![(0, String::new(), false)]);
         builder.connect(last, builder.end);
         builder.flow

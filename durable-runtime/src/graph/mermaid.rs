@@ -43,5 +43,8 @@ fn frame(flow: &Flow, of: Option<usize>, depth: usize, text: &mut String) {
 
 /// Mermaid has no escapes inside of quotes but its own entities.
 fn quoted(label: &str) -> String {
-    format!("\"{}\"", label.replace('#', "#35;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;"))
+    format!(
+        "\"{}\"",
+        label.replace('#', "#35;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;")
+    )
 }

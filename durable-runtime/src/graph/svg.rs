@@ -31,7 +31,10 @@ pub(super) fn render(flow: &Flow) -> String {
             Shape::Decision | Shape::Operation(_) => ShapeKind::new_box(label),
             Shape::Terminal | Shape::Bar => ShapeKind::new_circle(label),
         };
-        let look = StyleAttr { rounded: if vertex.shape == Shape::Decision { 12 } else { 0 }, ..StyleAttr::simple() };
+        let look = StyleAttr {
+            rounded: if vertex.shape == Shape::Decision { 12 } else { 0 },
+            ..StyleAttr::simple()
+        };
         let width = (label.chars().count() as f64 * FONT_SIZE * 0.6).max(FONT_SIZE) + 2.0 * FONT_SIZE;
         let size = Point::new(width, 2.0 * FONT_SIZE);
         handles.push(picture.add_node(Element::create(shape, look, Orientation::TopToBottom, size)));

@@ -137,7 +137,11 @@ pub(crate) fn claim_context(cx: &Cx, sub_type: &'static str, name: Option<Compac
     cx.claim(OperationType::Context, sub_type, name)
 }
 
-pub(crate) async fn run_child<K: Codec<F::Output>, F: Future>(cx: Cx, identity: Identity, body: F) -> F::Output {
+pub(crate) async fn run_child<K: Codec<F::Output>, F: Future>(
+    cx: Cx,
+    identity: Identity,
+    body: F,
+) -> F::Output {
     let record = ContextRecord::open(&cx, &identity, K::decode);
     if let Some(recorded) = record.recorded().await {
         return recorded;

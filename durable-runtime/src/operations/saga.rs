@@ -13,10 +13,7 @@
 
 use std::{
     future::Future,
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::Ordering,
-    },
+    sync::{Arc, Mutex, OnceLock, atomic::Ordering},
 };
 
 use crate::{

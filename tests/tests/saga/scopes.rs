@@ -142,14 +142,8 @@ async fn parent_goes_on() -> Result<String, Trouble> {
 
 #[test]
 fn a_called_execution_that_failed_undoes_its_own_steps_and_no_others() {
-    let expected = [
-        "reserve visa",
-        "reserve flight",
-        "reserve car",
-        "release car",
-        "release flight",
-        "reserve tent",
-    ];
+    let expected =
+        ["reserve visa", "reserve flight", "reserve car", "release car", "release flight", "reserve tent"];
     assert_eq!(effects(parent_goes_on, "Ok(\"tent\")"), expected);
 }
 
@@ -247,13 +241,8 @@ async fn attempts() -> Result<String, Trouble> {
 
 #[test]
 fn an_attempt_of_with_retry_that_failed_is_undone_before_the_next_one() {
-    let expected = [
-        "reserve flight 1",
-        "release flight 1",
-        "reserve flight 2",
-        "release flight 2",
-        "reserve flight 3",
-    ];
+    let expected =
+        ["reserve flight 1", "release flight 1", "reserve flight 2", "release flight 2", "reserve flight 3"];
     assert_eq!(effects(attempts, "Ok(\"flight 3\")"), expected);
     let ended = run(attempts, ());
     assert_eq!(ended.elapsed, Duration::from_secs(5 + 10));
