@@ -118,16 +118,12 @@ where
     })
 }
 
-/// Waits for the end of `run` and reads everything about it.
-pub async fn finish<O>(test: &TestEngine, run: &TestRun<O>) -> Ended<O> {
-    let output = run.output().await;
-    Ended {
-        output,
-        checkpoint_calls: test.checkpoint_calls(),
-        invocations: test.invocations(),
-        elapsed: test.elapsed(),
-        notes: journal::take(),
-        operations: run.operations().await,
-        events: run.event_types().await,
-    }
-}
+/// Runs `function` twice on one engine, one after the other: two executions with ids of their own. What is counted
+/// for the second one includes the first.
+pub fn run_twice<F: Root<(), Input = ()> + Clone>(function: F) -> (Ended<F::Output>, Ended<F::Output>) {
+    virtual_time(async {
+        let test = TestEngine::new();
+        let run = test.start(function.clone(), ()).await;
+        let first = finish(&test, &run).await;
+        let run = test.start(function, ()).await;
+ 

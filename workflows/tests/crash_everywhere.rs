@@ -5,14 +5,22 @@
 
 mod memory;
 
-use std::time::Duration;
+use std::{
+    fmt::Debug,
+    time::{Duration, Instant},
+};
 
-use durable_runtime::protocol::{ErrorObject, Timestamp};
-use durable_testing::{CrashEverywhere, CrashReport, Scenario, TestEngine, World, virtual_time};
+use durable_runtime::{
+    Root,
+    protocol::{ErrorObject, Timestamp},
+};
+use durable_testing::{
+    CrashEverywhere, CrashReport, FaultCampaign, Scenario, TestEngine, World, virtual_time,
+};
 use memory::Memory;
 use serde_json::{Value, json};
 use workflows::{
-    callback::{Message, Request, Signal, callback_handler, externalised},
+    callback::{Message, Request, Signal, callback_handler, large_result, stored_as_artifact},
     ports::{Change, INLINE_LIMIT, NewRecord, Outcome, Records, Route, WorkflowId},
     research::{Job, MANDATORY_STEPS, Parameters, Phase, ResearchInput, Status, research_workflow},
 };
@@ -51,16 +59,20 @@ fn left_behind(memory: &Memory) -> String {
 fn research<Fut: Future<Output = ()> + Send + 'static>(
     world: impl Fn(World, Memory) -> Fut + Copy + Send + Sync + 'static,
 ) -> (CrashReport, String) {
-    let report = CrashEverywhere::of(move || {
-        let memory = Memory::default();
-        let (ports, actors) = (memory.closed_world(), memory.clone());
-        Scenario::new(move |job: Job| research_workflow(ports.clone(), job), job())
-            .world(move |handle| world(handle, actors))
-            .left_text(move || left_behind(&memory))
-    })
-    .run();
+    let report = CrashEverywhere::of(move || researching(world)).run();
     let record = report.left.clone().unwrap();
     (report, record)
+}
+
+/// A research workflow with a world of its own.
+fn researching<Fut: Future<Output = ()> + Send + 'static>(
+    world: impl Fn(World, Memory) -> Fut + 'static,
+) -> Scenario<(Job,), impl Root<(Job,), Input = Job, Output: Debug> + Clone> {
+    let memory = Memory::default();
+    let (ports, actors) = (memory.closed_world(), memory.clone());
+    Scenario::new(move |job: Job| research_workflow(ports.clone(), job), job())
+        .world(move |handle| world(handle, actors))
+        .left_text(move || left_behind(&memory))
 }
 
 fn job() -> Job {
@@ -94,7 +106,10 @@ async fn approved(world: World) {
 
 #[test]
 fn an_approved_workflow_survives_every_crash() {
+    let begun = Instant::now();
     let (report, record) = research(|world, _| approved(world));
+    // Weeks of virtual time.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(report.result.starts_with("Ok(Delivery"), "{}", report.result);
     assert!(record.starts_with("COMPLETED at None"), "{record}");
     let mut rest = record.as_str();
@@ -106,6 +121,19 @@ fn an_approved_workflow_survives_every_crash() {
     }
     assert_eq!(times(&report, "artifact w/report.md"), 1);
     assert!(report.boundaries > 25, "{report:?}");
+}
+
+#[test]
+fn an_approved_workflow_survives_every_pair_of_crashes() {
+    let report = CrashEverywhere::of(|| researching(|world, _| approved(world))).pairs().run();
+    assert!(report.crashed_runs > 400, "{report:?}");
+}
+
+#[test]
+fn an_approved_workflow_survives_a_service_that_misbehaves() {
+    let campaign = FaultCampaign::of(|| researching(|world, _| approved(world)));
+    let report = campaign.run(0..60, |faults| faults.everything(8));
+    assert!(report.injected > 200, "{report:?}");
 }
 
 #[test]
@@ -141,12 +169,9 @@ fn an_agents_failure_survives_every_crash_with_its_type() {
 fn large_results_travel_as_artifacts_through_every_crash() {
     let (report, record) = research(async |world: World, memory: Memory| {
         let large = json!({ "findings": ["x".repeat(INLINE_LIMIT)] });
-        let outcome = Signal::Outcome(Outcome::Success { result: large });
-        let Signal::Outcome(Outcome::Success { result }) =
-            externalised(&memory, "token", outcome).await.unwrap()
-        else {
-            panic!("a result stays a result")
-        };
+        let signal = Signal::Outcome(Outcome::Success { result: large });
+        let large = large_result(&signal).unwrap();
+        let result = stored_as_artifact(&memory, "token", large).await.unwrap();
         assert_eq!(result["artifact_type"], "s3_reference");
         answer(&world, Phase::Research, HOUR, &result).await;
         answer(&world, Phase::Analysis, HOUR, &json!({ "themes": ["two"] })).await;

@@ -129,6 +129,13 @@ impl Instance {
         self.exit().await;
     }
 
+    /// Kills the process. It is gone before anybody hears of it, so that the next attempt has no rival; one that the
+    /// system can't end is not waited for.
+    async fn kill(&self) {
+        self.stop.send_replace(Stop::Now);
+        let _ = timeout(STOP_LIMIT, self.exit()).await;
+    }
+
     /// Runs one invocation. After a failure the process may be dead: see [`Self::is_alive`].
     pub(super) async fn run(&self, call: Call) -> Result<Bytes, RunError> {
         let request_id = call.request_id;
@@ -162,7 +169,7 @@ impl Instance {
                 Err(self.start_failure(request_id, status))
             }
             () = sleep(self.timeout.max(START_LIMIT)) => {
-                self.stop.send_replace(Stop::Now);
+                self.kill().await;
                 Err(failure::timed_out(request_id, self.timeout.max(START_LIMIT)))
             }
         }
@@ -181,7 +188,7 @@ impl Instance {
                 _ => Err(failure::exited(request_id, status)),
             },
             () = sleep(self.timeout) => {
-                self.stop.send_replace(Stop::Now);
+                self.kill().await;
                 Err(failure::timed_out(request_id, self.timeout))
             }
         }

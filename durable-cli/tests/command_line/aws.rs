@@ -117,7 +117,8 @@ fn check(parts: &Parts, body: &[u8]) -> Result<(), String> {
     }
     let signed = field("SignedHeaders")?;
     let is_signed = |name: &str| signed.split(';').any(|signed| signed == name);
-    let mut must = parts.headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-"));
+    let mut must =
+        parts.headers.keys().map(axum::http::HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
     if !is_signed("host") || !must.all(is_signed) {
         return Err(format!("only {signed} is signed"));
     }

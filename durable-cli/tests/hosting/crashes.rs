@@ -103,6 +103,11 @@ async fn a_warm_process_that_died_meanwhile_costs_nothing() {
     let pid = client.run("f", &json!({ "script": [{ "pid": true }] })).await;
     let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     assert!(killed.success());
+    // `kill` does not wait for the end, only asks for it.
+    let stat = format!("/proc/{pid}/stat");
+    while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        tokio::task::yield_now().await;
+    }
     let answer = client.invoke("f", &[], json!({ "script": [{ "pid": true }] }).to_string().as_bytes()).await;
     assert_ne!(answer.ok(), pid);
     let arn = answer.header("x-amz-durable-execution-arn").unwrap();

@@ -109,7 +109,7 @@ fn ok_of<T, E, K: Codec<Result<T, E>>>(outcome: &Outcome) -> Result<T, SerdesErr
 pub struct Compensated<B> {
     body: B,
     /// Erased, so that a compensation that is none is one error, and not another one for each use of the step.
-    undo: Option<Box<dyn FnOnce(&Outcome, Cx) -> BoxFuture<'static, Option<ErrorObject>> + Send>>,
+    undo: Option<PerformWith>,
 }
 
 /// Joins the body of a declared step with what undoes it.
@@ -172,6 +172,9 @@ impl<B: StepBody> StepBody for Compensated<B> {
         Some(Box::new(move |cx| undo(&outcome, cx)))
     }
 }
+
+/// Performs a compensation of a step that has ended in an outcome.
+type PerformWith = Box<dyn FnOnce(&Outcome, Cx) -> BoxFuture<'static, Option<ErrorObject>> + Send>;
 
 /// Performs a compensation in a context.
 #[doc(hidden)]

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use cross_tests::{
     journal::{note, take},
-    runs::{finish, run},
+    runs::{finish, run, run_twice},
 };
 use durable_runtime::{
     prelude::*,
@@ -264,7 +264,7 @@ async fn pays() -> Result<Vec<String>, Error> {
 
 #[test]
 fn the_idempotency_key_is_the_same_in_each_attempt_and_another_for_each_step_and_execution() {
-    let (first, second) = (run(pays, ()), run(pays, ()));
+    let (first, second) = run_twice(pays);
     let key = |notes: &[String], range: std::ops::Range<usize>| {
         let keys: std::collections::BTreeSet<_> = notes[range].iter().cloned().collect();
         assert_eq!(keys.len(), 1, "{notes:?}");

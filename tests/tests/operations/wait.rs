@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use cross_tests::{journal::note, runs::run};
+use cross_tests::{
+    journal::note,
+    runs::{run, run_twice},
+};
 use durable_runtime::{prelude::*, protocol::OperationType};
 
 #[durable_step]
@@ -105,7 +108,7 @@ async fn same_values() -> Result<(), Error> {
 
 #[test]
 fn derived_values_differ_from_each_other_and_are_the_same_on_replay() {
-    let (first, second) = (run(same_values, ()), run(same_values, ()));
+    let (first, second) = run_twice(same_values);
     assert_eq!(first.notes[0], first.notes[1]);
     assert_ne!(first.notes[0], second.notes[0]);
     assert!(first.output.unwrap().is_ok());

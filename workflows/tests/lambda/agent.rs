@@ -22,11 +22,14 @@ use workflows::{
 const SECRET: &str = "0123456789abcdef";
 const CALLBACKS: &str = "https://api.example/callbacks";
 
+/// Address, headers, body.
+type Post = (String, HashMap<&'static str, String>, String);
+
 /// A callback handler that answers as it is told, and then 200.
 #[derive(Default)]
 struct Handler {
     answers: Mutex<VecDeque<u16>>,
-    posts: Mutex<Vec<(String, HashMap<&'static str, String>, String)>>,
+    posts: Mutex<Vec<Post>>,
 }
 
 impl HttpPost for Handler {

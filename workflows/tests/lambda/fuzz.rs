@@ -46,9 +46,9 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         (valid.clone(), any::<proptest::sample::Index>(), any::<u8>()).prop_map(|(mut body, at, byte)| {
             let at = at.index(body.len());
             if byte % 3 == 0 {
-                body.truncate(at)
+                body.truncate(at);
             } else {
-                body[at] = byte
+                body[at] = byte;
             }
             body
         });
@@ -67,7 +67,7 @@ fn fuzz(face: Face, cases: u32) {
             200 | 409 => {
                 // Whatever is taken is a document with a token, and is on record.
                 let document: Value = serde_json::from_slice(&body).unwrap_or_default();
-                if !document["token"].as_str().is_some_and(|token| !token.is_empty()) {
+                if document["token"].as_str().is_none_or(str::is_empty) {
                     return fail("taken without a token");
                 }
                 if world.stored() <= before { fail("nothing stored") } else { Ok(()) }

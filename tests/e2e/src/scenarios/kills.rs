@@ -23,12 +23,13 @@ const TIME: Duration = Duration::from_secs(15);
 struct Random(u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit.max(1)
+        let limit = limit.max(1) as u64;
+        ((mixed ^ (mixed >> 31)) % limit) as usize
     }
 }
 
@@ -79,10 +80,11 @@ async fn kill(world: &World, seed: u64, over: Instant) -> Result<Vec<(String, us
     let names = world.patient.functions.iter().map(|function| function.name.clone());
     let mut killed: Vec<(String, usize)> = names.map(|name| (name, 0)).collect();
     while Instant::now() < over {
-        tokio::time::sleep(Duration::from_millis(150 + random.below(500))).await;
-        let chosen = random.below(killed.len() as u64) as usize;
+        tokio::time::sleep(Duration::from_millis(150 + random.below(350) as u64)).await;
+        let chosen = random.below(killed.len());
         if let Some((name, times)) = killed.get_mut(chosen) {
-            *times += world.lambda.kill(name);
+            // One process: the service gives an execution up whose invocations fail time after time.
+            *times += usize::from(world.lambda.kill_one(name, |processes| random.below(processes)));
         }
     }
     Ok(killed)

@@ -104,11 +104,12 @@ impl Lambda {
             .collect()
     }
 
-    /// Kills all processes of a function without warning; says how many there were.
-    pub fn kill(&self, function: &str) -> usize {
-        let killed =
-            self.processes(function).into_iter().filter(|pid| kill_process(*pid, Signal::KILL).is_ok());
-        killed.count()
+    /// Kills one process of a function without warning, the one that `choose` picks of so many; says whether there
+    /// was one.
+    pub fn kill_one(&self, function: &str, choose: impl FnOnce(usize) -> usize) -> bool {
+        let processes = self.processes(function);
+        let chosen = if processes.is_empty() { None } else { processes.get(choose(processes.len())) };
+        chosen.is_some_and(|pid| kill_process(*pid, Signal::KILL).is_ok())
     }
 
     /// Ends it and its functions' processes.
