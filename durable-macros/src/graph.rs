@@ -134,7 +134,7 @@ impl<'a> Walk<'a> {
                 self.scope(kind, &name(""), at, &inside);
             }
             "wait_for_condition" => {
-                let check = arguments.last().map(|last| text(last)).unwrap_or_default();
+                let check = arguments.last().map(text).unwrap_or_default();
                 self.operation("Condition", &name(&check), at);
             }
             "callback" => {
