@@ -233,7 +233,8 @@ mod tests {
 
     fn problems_of(source: &str) -> Vec<String> {
         let mut problems = Diagnostics::default();
-        check_hash_iteration(&syn::parse_str(source).expect("test source is a function"), &mut problems);
+        let function: syn::ItemFn = syn::parse_str(source).expect("test source is a function");
+        check_hash_iteration(&function.sig, &function.block, &mut problems);
         problems.messages()
     }
 

@@ -126,4 +126,20 @@ pub fn run_twice<F: Root<(), Input = ()> + Clone>(function: F) -> (Ended<F::Outp
         let run = test.start(function.clone(), ()).await;
         let first = finish(&test, &run).await;
         let run = test.start(function, ()).await;
- 
+        (first, finish(&test, &run).await)
+    })
+}
+
+/// Waits for the end of `run` and reads everything about it.
+pub async fn finish<O>(test: &TestEngine, run: &TestRun<O>) -> Ended<O> {
+    let output = run.output().await;
+    Ended {
+        output,
+        checkpoint_calls: test.checkpoint_calls(),
+        invocations: test.invocations(),
+        elapsed: test.elapsed(),
+        notes: journal::take(),
+        operations: run.operations().await,
+        events: run.event_types().await,
+    }
+}

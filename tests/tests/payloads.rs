@@ -49,7 +49,10 @@ impl Shelf {
 
 impl PayloadStore for Shelf {
     fn put(&self, key: String, payload: Payload) -> BoxFuture<'_, Result<(), PayloadStoreError>> {
-        let put = self.access(|inner| Ok(drop(inner.payloads.insert(key, payload))));
+        let put = self.access(|inner| {
+            inner.payloads.insert(key, payload);
+            Ok(())
+        });
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(5)).await;
             put

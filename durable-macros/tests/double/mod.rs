@@ -12,6 +12,46 @@ pub struct Meta {
     pub name: &'static str,
     pub file: &'static str,
     pub line: u32,
+    pub version: u32,
+    pub graph: &'static [graph::Node],
+}
+
+#[expect(dead_code, reason = "what is emitted has to fit these types; nothing reads it here")]
+pub mod graph {
+    pub enum Node {
+        Operation { kind: Kind, name: &'static str, line: u32 },
+        Scope { kind: Kind, name: &'static str, line: u32, nodes: &'static [Self] },
+        Parallel { name: &'static str, line: u32, branches: &'static [Arm] },
+        Choice { label: &'static str, line: u32, arms: &'static [Arm] },
+        Loop { label: &'static str, line: u32, nodes: &'static [Self] },
+        Exit(Exit),
+    }
+
+    pub struct Arm {
+        pub label: &'static str,
+        pub nodes: &'static [Node],
+    }
+
+    pub enum Exit {
+        Error,
+        Return,
+        Break,
+        Continue,
+    }
+
+    pub enum Kind {
+        Call,
+        Step,
+        Wait,
+        Callback,
+        Invoke,
+        Map,
+        Condition,
+        Saga,
+        Retry,
+        Block,
+        Value,
+    }
 }
 
 pub trait HasMeta {

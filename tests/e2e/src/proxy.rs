@@ -4,7 +4,10 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
     sync::watch,
 };
 
@@ -85,51 +88,60 @@ async fn accept(listener: TcpListener, target: SocketAddr, fault: Arc<watch::Sen
     }
 }
 
-/// Carries one connection until either side or a fault ends it.
-async fn carry(client: TcpStream, target: SocketAddr, mut fault: watch::Receiver<Fault>) {
-    // A reset rather than an orderly end: clients must not take it for an answer.
-    let _ = client.set_zero_linger();
-    if *fault.borrow_and_update() == Fault::Refuse {
-        return;
-    }
-    if fault.wait_for(|fault| *fault != Fault::Stall).await.is_err() {
-        return;
-    }
-    let Ok(server) = TcpStream::connect(target).await else { return };
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    let there = pipe(from_client, to_server, fault.clone(), false);
-    let back = pipe(from_server, to_client, fault, true);
-    tokio::select! {
-        () = there => {}
-        () = back => {}
+/// A connection that a fault, or a side that broke off, has ended.
+struct Cut;
+
+/// Carries one connection until both sides have closed it, or a fault ends it.
+async fn carry(mut client: TcpStream, target: SocketAddr, fault: watch::Receiver<Fault>) {
+    if exchange(&mut client, target, fault).await.is_err() {
+        // A reset rather than an orderly end: clients must not take it for an answer. What is orderly must not be
+        // reset, though, as that would take back what is still on its way.
+        let _ = client.set_zero_linger();
     }
 }
 
+async fn exchange(
+    client: &mut TcpStream,
+    target: SocketAddr,
+    mut fault: watch::Receiver<Fault>,
+) -> Result<(), Cut> {
+    if *fault.borrow_and_update() == Fault::Refuse {
+        return Err(Cut);
+    }
+    fault.wait_for(|fault| *fault != Fault::Stall).await.map_err(|_| Cut)?;
+    let mut server = TcpStream::connect(target).await.map_err(|_| Cut)?;
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    let there = pipe(from_client, to_server, fault.clone(), false);
+    let back = pipe(from_server, to_client, fault, true);
+    tokio::try_join!(there, back).map(drop)
+}
+
 async fn pipe(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     mut fault: watch::Receiver<Fault>,
     is_answer: bool,
-) {
+) -> Result<(), Cut> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = tokio::select! {
             read = from.read(&mut buffer) => read,
             refusing = fault.wait_for(|fault| *fault == Fault::Refuse) => {
                 drop(refusing);
-                return;
+                return Err(Cut);
             }
         };
-        let Ok(length @ 1..) = read else { return };
-        let Ok(now) = fault.wait_for(|fault| *fault != Fault::Stall).await.map(|now| *now) else { return };
+        let length = read.map_err(|_| Cut)?;
+        let now = *fault.wait_for(|fault| *fault != Fault::Stall).await.map_err(|_| Cut)?;
         if now == Fault::Refuse || (now == Fault::CutAnswers && is_answer) {
-            return;
+            return Err(Cut);
         }
-        let Some(bytes) = buffer.get(..length) else { return };
-        if to.write_all(bytes).await.is_err() {
-            return;
+        if length == 0 {
+            return to.shutdown().await.map_err(|_| Cut);
         }
+        let bytes = buffer.get(..length).ok_or(Cut)?;
+        to.write_all(bytes).await.map_err(|_| Cut)?;
     }
 }
 
@@ -170,6 +182,22 @@ mod tests {
         let mut stream = connected(&proxy).await;
         assert_eq!(&ask(&mut stream).await.unwrap(), b"ping");
         assert_eq!(&ask(&mut stream).await.unwrap(), b"ping");
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_arrives_whole_when_the_server_closes_at_once() {
+        const LENGTH: usize = 8 << 20;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let proxy = Proxy::before(listener.local_addr().unwrap()).await.unwrap();
+        let mut client = connected(&proxy).await;
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(&vec![7; LENGTH]).await.unwrap();
+        });
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer.len(), LENGTH);
+        server.await.unwrap();
     }
 
     #[tokio::test]

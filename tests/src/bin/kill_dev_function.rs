@@ -102,7 +102,7 @@ async fn errand(number: u64) -> Result<Delivered, Error> {
 #[durable_execution]
 async fn price(errand: u64) -> Result<u64, Error> {
     let name = |what: &str| format!("{errand}-{what}");
-    Ok(fetch(name("price"), name("item2-after"), 10_000).named(name("price")).await?)
+    fetch(name("price"), name("item2-after"), 10_000).named(name("price")).await
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -107,7 +107,7 @@ impl Clients {
 
     /// Waits for the result, some by Invoke and some by looking.
     async fn end(&self, errand: u64, arn: &str) {
-        let result = if errand % 3 == 0 {
+        let result = if errand.is_multiple_of(3) {
             let answer = self.api.run(errand).await;
             assert_eq!(
                 (answer.status, answer.arn.as_deref()),

@@ -1,5 +1,7 @@
 //! Between the functions and the server: passes calls on, remembers them, and interferes where a test wants it.
 
+#![allow(clippy::indexing_slicing, reason = "a missing member of a JSON value reads as null")]
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, OnceLock, PoisonError},
