@@ -21,20 +21,31 @@ pub(super) async fn deliver(
     let token = &request.message.token;
     let kind = send(ports, &request.request_id, token, outcome).await?;
     log(request, if kind == Kind::Delivered { "callback_delivered" } else { kind.as_str() });
-    let delivery = match kind {
-        Kind::Expired => Delivery::Expired,
-        Kind::Unknown => {
-            tracing::warn!(
-                event_type = "callback_token_unknown",
-                request_id = request.request_id,
-                token = redacted(token),
-            );
-            Delivery::Unknown
-        }
-        _ => Delivery::Delivered,
-    };
-    ports.callbacks.mark(token.clone(), delivery).await.map_err(lost(ports, request))?;
+    if kind == Kind::Unknown {
+        tracing::warn!(
+            event_type = "callback_token_unknown",
+            request_id = request.request_id,
+            token = redacted(token),
+        );
+    }
     Ok(kind)
+}
+
+/// Notes how far the result got, so that the same callback is not delivered again.
+#[durable_step(retry = retry::CALLBACK_STORAGE)]
+pub(super) async fn mark_delivery(
+    ports: &Ports,
+    request: &Request,
+    kind: Kind,
+) -> Result<(), CallbackFault> {
+    let delivery = match kind {
+        Kind::Delivered => Delivery::Delivered,
+        Kind::Expired => Delivery::Expired,
+        Kind::Unknown => Delivery::Unknown,
+        Kind::HeartbeatRecorded | Kind::AlreadyDelivered | Kind::Contradicted => return Ok(()),
+    };
+    let token = request.message.token.clone();
+    ports.callbacks.mark(token, delivery).await.map_err(lost(ports, request))
 }
 
 /// Completes the callback at the durable execution service.

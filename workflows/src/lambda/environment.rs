@@ -8,6 +8,7 @@
 //! | `CALLBACK_API_URL`: where agents post | required | | | required |
 //! | `RESEARCH_FUNCTION`: name or ARN with a qualifier | | optional | required | |
 //! | `APPROVAL_TIMEOUT_HOURS` (24), `AGENT_HEARTBEAT_TIMEOUT_SECONDS` | optional | | | |
+//! | `APPROVAL_TIMEOUT_SECONDS`: goes before the hours, for tests of a deployment | optional | | | |
 //! | `APPROVAL_SNS_TOPIC_ARN` | optional | | | |
 //! | `EVENT_BUS_NAME` | optional | | optional | |
 //! | `CALLBACK_DLQ_URL` | | optional | optional | |
