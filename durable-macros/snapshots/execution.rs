@@ -11,6 +11,22 @@ fn checkout(
             name: "checkout",
             file: ::core::file!(),
             line: ::core::line!(),
+            version: 1,
+            graph: &[
+                ::durable_runtime::__private::graph::Node::Operation {
+                    kind: ::durable_runtime::__private::graph::Kind::Call,
+                    name: "charge",
+                    line: 2,
+                },
+                ::durable_runtime::__private::graph::Node::Exit(
+                    ::durable_runtime::__private::graph::Exit::Error,
+                ),
+                ::durable_runtime::__private::graph::Node::Operation {
+                    kind: ::durable_runtime::__private::graph::Kind::Call,
+                    name: "block",
+                    line: 4,
+                },
+            ],
         };
     }
     #[allow(clippy::unused_async)]

@@ -14,6 +14,8 @@ impl Client {
                 name: "fetch it",
                 file: ::core::file!(),
                 line: ::core::line!(),
+                version: 1,
+                graph: &[],
             };
         }
         my::durable::__private::Step::new(

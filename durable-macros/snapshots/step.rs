@@ -13,6 +13,8 @@ pub fn charge(
             name: "charge",
             file: ::core::file!(),
             line: ::core::line!(),
+            version: 1,
+            graph: &[],
         };
     }
     #[allow(clippy::unused_async)]

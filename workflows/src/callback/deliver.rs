@@ -33,11 +33,7 @@ pub(super) async fn deliver(
 
 /// Notes how far the result got, so that the same callback is not delivered again.
 #[durable_step(retry = retry::CALLBACK_STORAGE)]
-pub(super) async fn mark_delivery(
-    ports: &Ports,
-    request: &Request,
-    kind: Kind,
-) -> Result<(), CallbackFault> {
+pub(super) async fn mark_delivery(ports: &Ports, request: &Request, kind: Kind) -> Result<(), CallbackFault> {
     let delivery = match kind {
         Kind::Delivered => Delivery::Delivered,
         Kind::Expired => Delivery::Expired,

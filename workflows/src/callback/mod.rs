@@ -104,11 +104,9 @@ pub async fn callback_handler(ports: Ports, request: Request) -> Result<Kind, Ca
 /// Brings a stored outcome to the execution that waits for it, or to the dead letters.
 #[durable_execution]
 async fn take(ports: &Ports, request: &Request, outcome: Outcome) -> Result<Kind, CallbackFault> {
-    match deliver(ports, request, outcome).await {
-        Ok(kind) => Ok(kind),
-        Err(fault) => {
-            dead_letter(ports, request, fault.to_string()).await?;
-            Err(fault)
-        }
+    let delivered = deliver(ports, request, outcome).await;
+    if let Err(fault) = &delivered {
+        dead_letter(ports, request, fault.to_string()).await?;
     }
+    delivered
 }
