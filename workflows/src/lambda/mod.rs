@@ -7,7 +7,7 @@
 //! | `api` | plain | a gateway | the workflow API, the same handlers as on one machine |
 //! | `agent` | durable | `research`, as an event | [`agent_function`]: the three embedded agents |
 //!
-//! Each reads its [environment](environment) once, at start-up, and ends with all that is wrong with it.
+//! Each reads its [environment] once, at start-up, and ends with all that is wrong with it.
 
 mod agent;
 mod api;
