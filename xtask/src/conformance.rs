@@ -50,8 +50,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds every program of the workspace, and gives the folder where they are.
 pub(crate) fn build() -> Result<PathBuf> {
-    // The same selection as that of the tests: with any other one cargo would build much of it again.
-    Cargo::new(["build", "--workspace", "--all-features", "--bins"]).run()?;
+    // The same selection as that of the tests, whose dependencies have features of their own: with any other one
+    // cargo would build much of it again.
+    Cargo::new(["build", "--workspace", "--all-features", "--bins", "--tests"]).run()?;
     programs()
 }
 
