@@ -15,7 +15,6 @@ use crate::{
     core::{Fatal, identity::Namespace},
     operations::{
         child::{ContextState, open_context},
-        saga::Compensation,
         settle::{check_error, settle_context},
     },
     plugin::AttemptInfo,
@@ -257,8 +256,9 @@ struct Group<'g, 'a, F> {
     begin: F,
     ready: Arc<ReadySet>,
     slots: Vec<Slot<'a>>,
-    /// What branches had done that did not succeed, by their index.
-    abandoned: Vec<(usize, Vec<Compensation>)>,
+    /// The branches that did not succeed, by their index. What they did stays in their ledgers, where whoever
+    /// cancels the group finds it, until the group itself undoes it.
+    abandoned: Vec<(usize, Cx)>,
     running: usize,
     succeeded: usize,
     failed: usize,
@@ -345,7 +345,7 @@ where
             std::future::poll_fn(|_| self.cancel()).await;
         }
         self.abandoned.sort_by_key(|(index, _)| *index);
-        let abandoned: Vec<_> = self.abandoned.drain(..).flat_map(|(_, undo)| undo).collect();
+        let abandoned: Vec<_> = self.abandoned.iter().flat_map(|(_, cx)| cx.take_compensations()).collect();
         if !abandoned.is_empty() {
             // What can't be undone has been logged, and is in the history.
             self.inner.undo(abandoned).await;
@@ -364,7 +364,7 @@ where
             for (index, slot) in self.slots.iter_mut().enumerate() {
                 let Slot::Running(branch) = slot else { continue };
                 if !branch.cx.is_undoing() {
-                    self.abandoned.push((index, branch.cx.take_compensations()));
+                    self.abandoned.push((index, branch.cx.clone()));
                     *slot = Slot::Cancelled;
                     self.running -= 1;
                 }
@@ -511,7 +511,7 @@ where
                     settle_context(&branch.cx, identity, &outcome, keep, || Payload::from(""));
                 }
                 if let Outcome::Failed(_) = outcome {
-                    self.abandoned.push((index, branch.cx.take_compensations()));
+                    self.abandoned.push((index, branch.cx.clone()));
                 }
                 self.running -= 1;
                 self.end(index, outcome);

@@ -196,3 +196,36 @@ fn groups_in_groups_are_undone_too() {
     let expected = ["inner 11", "inner 10", "outer 1", "inner 01", "inner 00", "outer 0"];
     assert_eq!(undone(&effects), expected);
 }
+
+#[durable_execution]
+async fn cancelled_with_a_failed_item() -> Result<(usize, String), Trouble> {
+    try_join!(
+        async {
+            let items = map([1_u64, 2], |item| async move {
+                reserve_slowly(format!("item {item}"), 1).await?;
+                if item == 1 {
+                    return sold_out("rooms").await;
+                }
+                wait(Duration::from_secs(100)).await;
+                Ok(String::new())
+            })
+            .flat()
+            .tolerated_failures(1)
+            .outcome()
+            .await;
+            Ok::<_, Trouble>(items.succeeded().count())
+        },
+        async {
+            // The map waits for its second item, and has not undone the first one yet.
+            wait(Duration::from_secs(10)).await;
+            sold_out("rooms").await
+        },
+    )
+    .await
+}
+
+#[test]
+fn what_a_cancelled_group_was_still_to_undo_is_undone_by_who_cancels_it() {
+    let effects = effects(cancelled_with_a_failed_item, NONE_LEFT);
+    assert_eq!(undone(&effects), ["item 2", "item 1"]);
+}
