@@ -16,8 +16,9 @@ use crate::{
 /// Keeps payloads that are too large for a checkpoint: a directory, a bucket.
 ///
 /// Whatever was put stays readable for as long as the execution may be replayed; keys begin with the
-/// execution's id, for rules that remove what is old. Nothing is ever put twice under one key with different
-/// content, except by attempts whose result was lost.
+/// execution's id (inputs, which are kept before there is one, with `inputs`), for rules that remove what is
+/// old, and end with a hash of the payload: nothing is ever put twice under one key with different content, not
+/// even by an invocation that was given up and still runs.
 pub trait PayloadStore: Send + Sync + 'static {
     /// Keeps `payload` under `key`: parts of `[a-zA-Z0-9_-]`, separated by `/`. Durable when it answers.
     ///
@@ -99,9 +100,7 @@ impl Payloads {
         if !self.is_large(&input, self.above) {
             return Ok(input);
         }
-        let mut hasher = SipHasher13::new();
-        std::hash::Hasher::write(&mut hasher, input.as_bytes());
-        self.stow(format!("inputs/{:032x}", hasher.finish128().as_u128()), input).await
+        self.stow("inputs/", input).await
     }
 
     /// Reads the payload that `payload` refers to, or gives it back if it is none of our references.
@@ -116,7 +115,11 @@ impl Payloads {
         }
     }
 
-    async fn stow(&self, key: String, payload: Payload) -> Result<Payload, PayloadStoreError> {
+    /// Keeps a payload under `prefix` and its hash.
+    async fn stow(&self, prefix: &str, payload: Payload) -> Result<Payload, PayloadStoreError> {
+        let mut hasher = SipHasher13::new();
+        std::hash::Hasher::write(&mut hasher, payload.as_bytes());
+        let key = format!("{prefix}{:032x}", hasher.finish128().as_u128());
         let reference = Reference { key: key.clone(), bytes: payload.len() };
         let text = serde_json::to_string(&reference).map_err(|error| PayloadStoreError(error.to_string()))?;
         self.store.put(key, payload).await?;
@@ -125,21 +128,21 @@ impl Payloads {
 
     /// The result of an execution, as its invocation answers it. Only what the service would refuse goes away,
     /// for who reads it may know nothing of the store.
-    pub(crate) async fn stow_result(&self, place: &Place, result: Payload) -> Result<Payload, ServiceError> {
-        Ok(self.stow(place.key("result"), result).await?)
+    pub(crate) async fn stow_result(&self, arn: &str, result: Payload) -> Result<Payload, ServiceError> {
+        Ok(self.stow(&prefix(arn, "result"), result).await?)
     }
 
     /// Replaces the large payloads of updates by references.
     pub(crate) async fn stow_updates(
         &self,
-        place: &Place,
+        arn: &str,
         updates: &mut [OperationUpdate],
     ) -> Result<(), ServiceError> {
         let stowing = updates.iter_mut().filter_map(|update| {
             let payload = update.payload.as_mut().filter(|payload| self.is_large(payload, self.above))?;
-            let key = place.key(&format!("{}-{:?}", update.id, update.action));
+            let prefix = prefix(arn, &format!("{}-{:?}", update.id, update.action));
             Some(async move {
-                *payload = self.stow(key, payload.clone()).await?;
+                *payload = self.stow(&prefix, payload.clone()).await?;
                 Ok(())
             })
         });
@@ -176,22 +179,10 @@ fn payload_of(operation: &mut Operation) -> Option<&mut Payload> {
     operation.chained_invoke_details.as_mut()?.result.as_mut()
 }
 
-/// Where the payloads of one invocation are kept: an invocation that was given up must not overwrite what a
-/// later one has put.
-pub(crate) struct Place {
-    prefix: String,
-}
-
-impl Place {
-    /// `invocation` tells this invocation from all others of the execution.
-    pub(crate) fn new(arn: &str, invocation: &str) -> Self {
-        let execution = arn.rsplit('/').next().unwrap_or(arn);
-        Self { prefix: format!("{}/{}", safe(execution), safe(invocation)) }
-    }
-
-    fn key(&self, name: &str) -> String {
-        format!("{}/{}", self.prefix, safe(name))
-    }
+/// How the keys of what `name` has stored begin, in the execution with this ARN.
+fn prefix(arn: &str, name: &str) -> String {
+    let execution = arn.rsplit('/').next().unwrap_or(arn);
+    format!("{}/{}-", safe(execution), safe(name))
 }
 
 /// Keeps what every store takes as a key.
@@ -237,7 +228,7 @@ mod tests {
 
     #[test]
     fn keys_are_made_of_what_every_store_takes() {
-        let place = Place::new("arn:aws:lambda:x:function:f:1/durable-execution/name/id 1", "r/../q");
-        assert_eq!(place.key("step-Succeed"), "id_1/r____q/step-Succeed");
+        let arn = "arn:aws:lambda:x:function:f:1/durable-execution/name/id 1";
+        assert_eq!(prefix(arn, "r/../q-Succeed"), "id_1/r____q-Succeed-");
     }
 }

@@ -11,7 +11,6 @@ use super::{Driver, Output, RootBody, panicked};
 use crate::{
     core::Core,
     environment::{Clock, Environment},
-    payloads::Place,
     plugin::{InvocationEnd, InvocationInfo, InvocationStatus, OperationInfo, Plugins},
     protocol::{
         ErrorObject, ExecutionState, InvocationInput, InvocationOutput, Operation, OperationId,
@@ -35,7 +34,6 @@ pub(crate) async fn drive(
         Ok(operations) => operations,
         Err(error) => return refused(&error),
     };
-    let place = Place::new(&arn, environment.request_id.as_deref().unwrap_or(&input.checkpoint_token));
     let execution = execution_of(&arn, &operations);
     let payload = execution.and_then(|execution| execution.execution_details.as_ref()?.input_payload.clone());
     let plugins = environment.options.plugins.clone();
@@ -59,7 +57,7 @@ pub(crate) async fn drive(
     };
     plugins.each(|plugin| plugin.invocation_started(&invocation));
     let watch = Watch { plugins: &plugins, invocation: &invocation, clock: &*clock, ended: false };
-    let output = run_body(&arn, input.checkpoint_token, operations, updated, environment, place, |cx| {
+    let output = run_body(&arn, input.checkpoint_token, operations, updated, environment, |cx| {
         cx.enter(|| body(payload.as_ref()))
     })
     .await;
@@ -113,7 +111,6 @@ async fn run_body(
     operations: Vec<Operation>,
     updated: FxHashSet<OperationId>,
     environment: Environment,
-    place: Place,
     begin: impl FnOnce(&Cx) -> Result<RootBody, ErrorObject> + Send,
 ) -> Output {
     let wake = Arc::new(DriverWake::default());
@@ -134,7 +131,7 @@ async fn run_body(
         Ok(Err(error)) => return Ok(InvocationOutput::Failed { error: Some(error) }),
         Err(panic) => return Ok(InvocationOutput::Failed { error: Some(panicked(&*panic)) }),
     };
-    let mut driver = Driver::new(Box::pin(cx.scope(body)), token, environment, place, wake, Arc::clone(&run));
+    let mut driver = Driver::new(Box::pin(cx.scope(body)), token, environment, wake, Arc::clone(&run));
     let output = std::future::poll_fn(|context| driver.poll(context)).await;
     run.core().unregister_task(ticket);
     output

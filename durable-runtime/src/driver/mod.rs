@@ -23,7 +23,7 @@ use crate::{
     core::{Fatal, RemoteWork, mismatch, outbox::escaped_len},
     environment::{DivergencePolicy, Environment},
     operations::{attempt::panic_message, settle::fit_error},
-    payloads::{Payloads, Place},
+    payloads::Payloads,
     protocol::{
         ErrorObject, InvocationOutput, Operation, OperationAction, OperationId, OperationType,
         OperationUpdate, Payload, Timestamp, limits,
@@ -64,8 +64,6 @@ struct Driver {
     next_refresh: Timestamp,
     outcome: Option<Outcome>,
     environment: Environment,
-    /// Where large payloads of this invocation are kept.
-    place: Arc<Place>,
     wake: Arc<DriverWake>,
     run: Arc<Run>,
 }
@@ -77,7 +75,6 @@ impl Driver {
         body: RootBody,
         token: String,
         environment: Environment,
-        place: Place,
         wake: Arc<DriverWake>,
         run: Arc<Run>,
     ) -> Self {
@@ -90,7 +87,6 @@ impl Driver {
             next_refresh: Timestamp::default(),
             outcome: None,
             environment,
-            place: Arc::new(place),
             wake,
             run,
         }
@@ -290,9 +286,9 @@ impl Driver {
 
     /// Keeps the result elsewhere; the execution returns a reference to it.
     fn stow_result(&mut self, payloads: Payloads, result: Payload) -> Move {
-        let place = Arc::clone(&self.place);
+        let arn = Arc::clone(&self.run.arn);
         self.call = Some(Box::pin(async move {
-            let result = Some(payloads.stow_result(&place, result).await?);
+            let result = Some(payloads.stow_result(&arn, result).await?);
             Ok(Answer { result, ..Answer::default() })
         }));
         Move::Again
@@ -303,7 +299,7 @@ impl Driver {
         self.alarm = None;
         let service = Arc::clone(&self.environment.service);
         let environment = self.environment.clone();
-        let (arn, place) = (Arc::clone(&self.run.arn), Arc::clone(&self.place));
+        let arn = Arc::clone(&self.run.arn);
         let mut request = CheckpointRequest {
             durable_execution_arn: arn.to_string(),
             checkpoint_token: self.token.clone(),
@@ -313,7 +309,7 @@ impl Driver {
         self.call = Some(Box::pin(async move {
             let payloads = environment.options.payloads.as_ref();
             if let Some(payloads) = payloads {
-                payloads.stow_updates(&place, &mut request.updates).await?;
+                payloads.stow_updates(&arn, &mut request.updates).await?;
             }
             let CheckpointResponse { checkpoint_token, new_execution_state } =
                 service.checkpoint(request).await?;
