@@ -16,6 +16,8 @@ pub struct Config {
     pub approval_timeout: Duration,
     /// How long an agent may stay silent; by default as long as its time limit allows.
     pub heartbeat_timeout: Option<Duration>,
+    /// How long the history of an execution is kept after its end.
+    pub history_retention: Duration,
     /// Where notifications are posted besides the log.
     pub webhook: Option<String>,
     /// What senders of callbacks have to prove.
@@ -46,6 +48,7 @@ impl Config {
         let config = Self {
             approval_timeout: variables.approval_timeout(),
             heartbeat_timeout: variables.heartbeat_timeout(),
+            history_retention: variables.history_retention(),
             webhook: variables.url("APPROVAL_WEBHOOK_URL", SCHEMES),
             authentication: variables.authentication(),
             callback_webhooks: variables.callback_webhooks(SCHEMES),
@@ -71,6 +74,7 @@ mod tests {
     fn everything_has_a_default() {
         let config = read(&[("CALLBACK_API_KEY", " ")]).unwrap();
         assert_eq!(config.approval_timeout, Duration::from_secs(24 * HOUR));
+        assert_eq!(config.history_retention, Duration::from_secs(14 * 24 * HOUR));
         assert!(!config.authentication.is_required());
     }
 
@@ -79,6 +83,7 @@ mod tests {
         let error = read(&[
             ("APPROVAL_TIMEOUT_HOURS", "soon"),
             ("AGENT_HEARTBEAT_TIMEOUT_SECONDS", "59"),
+            ("HISTORY_RETENTION_DAYS", "0"),
             ("APPROVAL_WEBHOOK_URL", "ftp://x"),
             ("CALLBACK_API_KEY", "short"),
             ("CALLBACK_HMAC_SECRET", "short"),
@@ -89,6 +94,7 @@ mod tests {
         let expected = [
             "APPROVAL_TIMEOUT_HOURS",
             "AGENT_HEARTBEAT_TIMEOUT_SECONDS",
+            "HISTORY_RETENTION_DAYS",
             "APPROVAL_WEBHOOK_URL",
             "CALLBACK_API_KEY",
             "CALLBACK_HMAC_SECRET",

@@ -22,6 +22,8 @@ pub(crate) const NOTIFICATIONS: RetryPolicy = policy(12, 1, 60, workflow_error_m
 pub(crate) const CALLBACK_STORAGE: RetryPolicy = policy(4, 1, 4, callback_fault_may_pass);
 /// Delivering a callback; what fails for good can be redriven.
 pub(crate) const CALLBACK_DELIVERY: RetryPolicy = policy(4, 1, 8, callback_fault_may_pass);
+/// Keeping what can't be stored: the sender has waited for long by then.
+pub(crate) const CALLBACK_SET_ASIDE: RetryPolicy = policy(3, 1, 2, callback_fault_may_pass);
 /// The next heartbeat makes up for a lost one.
 pub(crate) const HEARTBEATS: RetryPolicy = policy(2, 1, 1, callback_fault_may_pass);
 

@@ -50,6 +50,9 @@ fn left_behind(memory: &Memory) -> String {
     for letter in &state.letters {
         text += &format!("dead letter {}: {}\n", letter.id, letter.reason);
     }
+    for callback in &state.kept {
+        text += &format!("kept {}: {} {:?}\n", callback.id, callback.reason, callback.outcome);
+    }
     text += &format!("completed {:?}\n", state.completed);
     text
 }
@@ -263,6 +266,16 @@ fn what_cannot_be_delivered_lies_with_the_dead_letters_after_every_crash() {
     assert_eq!(report.result, "Err(Delivery { retryable: true })");
     assert!(record.contains("dead letter r") && record.contains("result DeadLettered"), "{record}");
     assert!(record.starts_with("PENDING"), "{record}");
+}
+
+#[test]
+fn what_cannot_be_stored_is_kept_through_every_crash() {
+    let body = json!({ "token": "known-1", "status": "SUCCESS", "result": 1 });
+    let (report, record) = handler(body, |memory| memory.state().is_full = true);
+    assert_eq!(report.result, "Err(Storage { retryable: true })");
+    assert!(record.contains("kept r: Failed to store callback result Success"), "{record}");
+    assert!(record.starts_with("PENDING") && !record.contains("dead letter"), "{record}");
+    assert_eq!(times(&report, "delivery of 1"), 0, "nothing is delivered that is not stored");
 }
 
 #[test]

@@ -69,6 +69,38 @@ async fn a_workflow_goes_from_topic_to_report() {
     host.shutdown().await;
 }
 
+/// A link is good for a day, an approval may stay open for a year.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_made_anew_whenever_a_workflow_is_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = TestHost::start(directory.path()).await;
+    let id = host.start_to_approval("topic").await;
+    let database = rusqlite::Connection::open(directory.path().join("records.db")).unwrap();
+    let expire = |column: &str, field: &str| {
+        let set =
+            format!("UPDATE workflows SET {column} = json_set({column}, '$.{field}', 'http://expired')");
+        assert_eq!(database.execute(&set, []).unwrap(), 1);
+    };
+    let shown = async |field: &str| {
+        let (_, view) = host.get(&format!("/workflows/{id}")).await;
+        let (_, list) = host.get("/workflows").await;
+        for link in [&view[field], &list["workflows"][0][field]] {
+            let path = link.as_str().unwrap().strip_prefix(&host.url).unwrap();
+            assert_eq!(host.get(path).await.0, 200, "{link}");
+        }
+    };
+    expire("approval", "review_url");
+    shown("review_url").await;
+
+    host.post(&format!("/workflows/{id}/approval"), &json!({ "approved": true })).await;
+    let task = host.agents.next_task().await;
+    host.succeed(&token_of(&task), &json!({ "report": REPORT })).await;
+    host.until_status(&id, "COMPLETED").await;
+    expire("report", "url");
+    shown("report_url").await;
+    host.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejection_ends_the_workflow_well() {
     let directory = tempfile::tempdir().unwrap();

@@ -242,7 +242,20 @@ impl Callbacks {
     ///
     /// There is no answer.
     pub async fn send_bytes(&self, url: &str, body: Vec<u8>) -> Result<Answer> {
-        Answer::of(self.client.post(url).header("content-type", "application/json").body(body)).await
+        self.send_with(url, &[], body).await
+    }
+
+    /// One request with any body and these headers.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn send_with(&self, url: &str, headers: &[(&str, String)], body: Vec<u8>) -> Result<Answer> {
+        let mut request = self.client.post(url).header("content-type", "application/json").body(body);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        Answer::of(request).await
     }
 
     /// Sends until the answer is final, as an agent does: no answer and 5xx mean again.

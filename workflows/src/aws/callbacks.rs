@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use durable_runtime::protocol::Timestamp;
 
 use super::{
-    DeadLetterQueue, Table,
+    SqsDeadLetters, Table,
     item::{DEAD_LETTER, Item, Key, listed, now, seconds},
     table::{ConditionalPut, Written},
 };
@@ -27,13 +27,13 @@ const LARGEST_OUTCOME: usize = 380 * 1000;
 #[derive(Clone, Debug)]
 pub struct DynamoCallbacks {
     table: Table,
-    queue: Option<DeadLetterQueue>,
+    queue: Option<SqsDeadLetters>,
 }
 
 impl DynamoCallbacks {
     /// Results in `table`; dead letters are also shown in `queue`, if there is one.
     #[must_use]
-    pub fn new(table: Table, queue: Option<DeadLetterQueue>) -> Self {
+    pub fn new(table: Table, queue: Option<SqsDeadLetters>) -> Self {
         Self { table, queue }
     }
 

@@ -40,9 +40,14 @@
 //!
 //! # Dead letters
 //!
-//! The item in the table is the truth: [`dead_letters`](crate::ports::Callbacks::dead_letters) lists those that are
-//! still in `by_kind`. The SQS message, without the token, makes them visible to alarms and consoles; it is sent after
-//! the item is written, and removed when the letter is redriven.
+//! Of a callback that was stored the item in the table is the truth:
+//! [`dead_letters`](crate::ports::Callbacks::dead_letters) lists those that are still in `by_kind`. The SQS message,
+//! without the token, makes them visible to alarms and consoles; it is sent after the item is written, and removed when
+//! the letter is redriven.
+//!
+//! Of a callback that the table, or the bucket, did not take there is only a message, which holds it whole, up to SQS's
+//! limit of 1 MiB. A larger one is left only in the input of the execution that handled its request, and in the log as
+//! `callback_not_kept`: its sender has to send it again.
 
 mod agents;
 mod artifacts;
@@ -64,7 +69,7 @@ pub use agents::{AgentArns, AwsAgents};
 pub use artifacts::S3Artifacts;
 pub use callbacks::DynamoCallbacks;
 pub use clients::Clients;
-pub use dead_letters::DeadLetterQueue;
+pub use dead_letters::SqsDeadLetters;
 pub(crate) use error::store_error;
 pub use events::EventBridgeEvents;
 pub use executions::LambdaExecutions;
@@ -92,7 +97,8 @@ pub struct AwsConfig {
     pub approval_sns_topic_arn: Option<String>,
     /// `EVENT_BUS_NAME`: where domain events go; without it they are only on record in the table.
     pub event_bus_name: Option<String>,
-    /// `CALLBACK_DLQ_URL`: the queue that shows dead letters; without it they are only on record in the table.
+    /// `CALLBACK_DLQ_URL`: the queue that shows dead letters; without it they are only on record in the table, and what can't
+    /// be stored is not kept.
     pub callback_dlq_url: Option<String>,
 }
 
@@ -100,10 +106,11 @@ pub struct AwsConfig {
 #[must_use]
 pub fn ports(clients: &Clients, config: &AwsConfig, settings: Settings) -> Ports {
     let table = Table::new(clients, &config.workflow_table);
-    let queue = config.callback_dlq_url.as_ref().map(|url| DeadLetterQueue::new(clients, url));
+    let queue = config.callback_dlq_url.as_ref().map(|url| SqsDeadLetters::new(clients, url));
     Ports {
         records: Arc::new(DynamoRecords::new(table.clone())),
-        callbacks: Arc::new(DynamoCallbacks::new(table.clone(), queue)),
+        callbacks: Arc::new(DynamoCallbacks::new(table.clone(), queue.clone())),
+        dead_letter_queue: queue.map(|queue| Arc::new(queue) as _),
         artifacts: Arc::new(S3Artifacts::new(clients, &config.artifact_bucket)),
         agents: Arc::new(AwsAgents::new(clients, config.agents.clone())),
         notify: Arc::new(SnsNotify::new(clients, config.approval_sns_topic_arn.clone())),

@@ -26,7 +26,11 @@ fn main() -> ExitCode {
             environment.callback_url,
             environment.proofs,
         )?;
-        lambda::run(move |message| agent_function(desk.clone(), message)).await?;
+        let options = workflows::lambda::options(environment.payload_bucket);
+        lambda::handler(move |message| agent_function(desk.clone(), message))
+            .with_options(options)
+            .run()
+            .await?;
         Ok::<(), Error>(())
     })
 }

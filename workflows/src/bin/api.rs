@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         let executions = LambdaExecutions::new(&clients, table, config.research_function.clone());
         let ports = aws::ports(&clients, &config, Settings::default());
         let service = Service::new(ports, Arc::new(LambdaRecorder::new(executions)));
-        let api = Api::new(Arc::new(service.with_fresh_links()));
+        let api = Api::new(Arc::new(service));
         let answer = async |event: LambdaEvent<gateway::Event>| {
             api.answer(event.payload).await.map_err(|error| error.to_string())
         };

@@ -28,8 +28,9 @@ fn main() -> ExitCode {
             webhooks = Some(WebhookSender::new(options, Arc::new(HttpsPost::new())));
         }
         let endpoint = CallbackEndpoint { ports, authentication: environment.authentication, webhooks };
+        let options = workflows::lambda::options(environment.payload_bucket);
         // The sender waits: the short delays between attempts are no reason to end the invocation.
-        let options = Options { wait_in_process: Duration::from_secs(4), ..Options::default() };
+        let options = Options { wait_in_process: Duration::from_secs(4), ..options };
         lambda::handler(move |event| callback_function(endpoint.clone(), event))
             .with_options(options)
             .run()

@@ -13,7 +13,8 @@ fn main() -> ExitCode {
     workflows::lambda::main(async || {
         let environment = ResearchEnvironment::from_env()?;
         let ports = aws::ports(&Clients::shared(), &environment.aws, environment.settings);
-        lambda::run(move |job| research_workflow(ports.clone(), job)).await?;
+        let options = workflows::lambda::options(environment.payload_bucket);
+        lambda::handler(move |job| research_workflow(ports.clone(), job)).with_options(options).run().await?;
         Ok::<(), Error>(())
     })
 }

@@ -9,13 +9,13 @@ use crate::ports::{Metric, Ports, StoreError};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum CallbackFault {
-    /// It is not stored; the sender has to send it again.
+    /// It is not stored: it waits in the dead-letter queue, unless that takes nothing either.
     #[error("Failed to store callback result")]
     Storage {
         /// True when another attempt may succeed.
         retryable: bool,
     },
-    /// It is stored and lies with the dead letters.
+    /// It lies with the dead letters.
     #[error("Failed to deliver callback")]
     Delivery {
         /// True when another attempt may succeed.

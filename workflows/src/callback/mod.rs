@@ -12,6 +12,7 @@ mod digest;
 mod fault;
 mod figures;
 mod redrive;
+mod set_aside;
 mod store;
 mod validate;
 mod webhook;
@@ -29,8 +30,9 @@ pub use digest::{hex, redacted, sha256};
 pub use fault::CallbackFault;
 pub use figures::measured;
 pub use redrive::{Redriven, redrive};
+pub(crate) use set_aside::{keep, set_aside};
 pub use store::{RETENTION, large_result, stored_as_artifact};
-pub use validate::{InvalidCallback, MAX_TOKEN_CHARS, Message, Signal};
+pub use validate::{InvalidCallback, MAX_ERROR_BYTES, MAX_TOKEN_CHARS, Message, Signal};
 pub use webhook::{
     WEBHOOK_ID_HEADER, WEBHOOK_NOTIFICATION, WEBHOOK_SIGNATURE_HEADER, WEBHOOK_TIMESTAMP_HEADER,
     WebhookFault, WebhookJob, WebhookOptions, WebhookOutcome, WebhookSender, webhook_notification,
@@ -73,16 +75,23 @@ impl std::fmt::Debug for Request {
 pub async fn callback_handler(ports: Ports, request: Request) -> Result<Kind, CallbackFault> {
     let kind = match request.message.signal.clone() {
         Signal::Heartbeat => heartbeat(&ports, &request).await?,
-        Signal::Outcome(outcome) => match store_result(&ports, &request, outcome.clone()).await? {
-            Stored::Contradicts => Kind::Contradicted,
-            Stored::Repeated(Delivery::Delivered) => Kind::AlreadyDelivered,
-            Stored::Repeated(Delivery::Expired) => Kind::Expired,
-            // Stored by a request that was cut off, or that found nobody: this one carries on.
-            Stored::New
-            | Stored::Repeated(Delivery::Pending | Delivery::Unknown | Delivery::DeadLettered) => {
-                take(&ports, &request, outcome).await?
+        Signal::Outcome(outcome) => {
+            let stored = store_result(&ports, &request, outcome.clone()).await;
+            if let Err(fault) = &stored {
+                // Whether or not it can be kept, its sender is told that it was not stored.
+                let _ = set_aside(&ports, &request, fault).await;
             }
-        },
+            match stored? {
+                Stored::Contradicts => Kind::Contradicted,
+                Stored::Repeated(Delivery::Delivered) => Kind::AlreadyDelivered,
+                Stored::Repeated(Delivery::Expired) => Kind::Expired,
+                // Stored by a request that was cut off, or that found nobody: this one carries on.
+                Stored::New
+                | Stored::Repeated(Delivery::Pending | Delivery::Unknown | Delivery::DeadLettered) => {
+                    take(&ports, &request, outcome).await?
+                }
+            }
+        }
     };
     // What is noted of it is independent of one another: one wait for the disk, or the network, instead of three.
     let (marked, updated, appended) = join!(
@@ -101,12 +110,19 @@ pub async fn callback_handler(ports: Ports, request: Request) -> Result<Kind, Ca
     Ok(kind)
 }
 
+/// The name of the operation whose end decides what the sender is told.
+pub(crate) const DELIVERY: &str = "take";
+
 /// Brings a stored outcome to the execution that waits for it, or to the dead letters.
-#[durable_execution]
+#[durable_execution(name = "take")]
 async fn take(ports: &Ports, request: &Request, outcome: Outcome) -> Result<Kind, CallbackFault> {
     let delivered = deliver(ports, request, outcome).await;
     if let Err(fault) = &delivered {
-        dead_letter(ports, request, fault.to_string()).await?;
+        let buried = dead_letter(ports, request, fault.to_string()).await;
+        if buried.is_err() {
+            // The store went away after it had taken the outcome: no letter says that somebody waits for it.
+            let _ = set_aside(ports, request, fault).await;
+        }
     }
     delivered
 }

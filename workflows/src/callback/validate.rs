@@ -9,6 +9,12 @@ use crate::ports::Outcome;
 /// The longest token, in characters.
 pub const MAX_TOKEN_CHARS: usize = 1024;
 
+/// The most bytes of an error's message, as JSON; what is longer is cut. Lambda refuses an error above 32 KB, and an
+/// agent that puts its whole log into a message has failed all the same.
+pub const MAX_ERROR_BYTES: usize = 16 * 1024;
+/// The same of its type.
+const MAX_ERROR_TYPE_BYTES: usize = 256;
+
 /// A callback that keeps every rule of the table.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -121,14 +127,38 @@ fn failure_from(value: Option<Value>) -> Result<Outcome, InvalidCallback> {
     const EXPECTED: &str = "expected a string, or an object with the strings `type` and `message`";
     match value {
         None => Err(InvalidCallback::new("error", "is required when status is FAILURE")),
-        Some(Value::String(message)) => Ok(Outcome::Failure { error_type: None, message }),
+        Some(Value::String(message)) => Ok(failure(None, message)),
         Some(Value::Object(mut fields)) => match (fields.remove("type"), fields.remove("message")) {
             (Some(Value::String(error_type)), Some(Value::String(message))) => {
-                Ok(Outcome::Failure { error_type: Some(error_type), message })
+                Ok(failure(Some(error_type), message))
             }
             _ => Err(InvalidCallback::new("error", EXPECTED)),
         },
         Some(_) => Err(InvalidCallback::new("error", EXPECTED)),
+    }
+}
+
+fn failure(error_type: Option<String>, message: String) -> Outcome {
+    Outcome::Failure {
+        error_type: error_type.map(|error_type| shortened(error_type, MAX_ERROR_TYPE_BYTES)),
+        message: shortened(message, MAX_ERROR_BYTES),
+    }
+}
+
+/// A text that has at most `limit` bytes as JSON, and a note when something of it was cut.
+fn shortened(text: String, limit: usize) -> String {
+    let mut length = 0;
+    let cut = text.char_indices().find(|(_, character)| {
+        length += match character {
+            '"' | '\\' => 2,
+            '\0'..='\x1f' => 6,
+            other => other.len_utf8(),
+        };
+        length > limit
+    });
+    match cut {
+        None => text,
+        Some((at, _)) => format!("{}… [cut: it had {} bytes]", text.split_at(at).0, text.len()),
     }
 }
 
@@ -198,5 +228,45 @@ mod tests {
             parse(&json!({ "token": longest, "status": "HEARTBEAT", "at": 1 })),
             Ok(Signal::Heartbeat)
         );
+    }
+
+    #[test]
+    fn an_error_that_is_too_long_is_cut_and_says_so() {
+        let message = |message: &str| {
+            let body =
+                json!({ "token": "t", "status": "FAILURE", "error": { "type": "T", "message": message } });
+            match parse(&body) {
+                Ok(Signal::Outcome(Outcome::Failure { message, .. })) => message,
+                other => panic!("{other:?}"),
+            }
+        };
+        for short in ["x".repeat(MAX_ERROR_BYTES), "ü".repeat(MAX_ERROR_BYTES / 2), "\0".repeat(2_000)] {
+            assert_eq!(message(&short), short);
+        }
+        for (long, kept) in [
+            ("x".repeat(1 << 20), MAX_ERROR_BYTES),
+            ("ü".repeat(1 << 20), MAX_ERROR_BYTES / 2),
+            ("\n".repeat(1 << 20), MAX_ERROR_BYTES / 6),
+        ] {
+            let cut = message(&long);
+            let (text, note) = cut.split_once('…').unwrap();
+            assert_eq!((text.chars().count(), long.starts_with(text)), (kept, true));
+            assert_eq!(note, format!(" [cut: it had {} bytes]", long.len()));
+            assert!(serde_json::to_string(&cut).unwrap().len() < MAX_ERROR_BYTES + 100);
+        }
+        // Their lengths tell them apart, and the same one is the same one again.
+        let digest = |length: usize| {
+            let body = json!({ "token": "t", "status": "FAILURE", "error": "x".repeat(length) });
+            parse(&body).unwrap().digest()
+        };
+        assert_ne!(digest(1 << 20), digest(1 << 21));
+        assert_eq!(digest(1 << 20), digest(1 << 20));
+        let error = json!({ "type": "T".repeat(1_000), "message": "m" });
+        match parse(&json!({ "token": "t", "status": "FAILURE", "error": error })) {
+            Ok(Signal::Outcome(Outcome::Failure { error_type: Some(error_type), .. })) => {
+                assert!(error_type.starts_with("TTT") && error_type.len() < 300, "{error_type}");
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, Common, control::Control, print};
 
-/// Callbacks that could not be delivered.
+/// Callbacks that could not be delivered, or not even be stored.
 #[derive(Debug, Args)]
 pub(super) struct DeadLettersArguments {
     /// Try to deliver them again

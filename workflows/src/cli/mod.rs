@@ -6,6 +6,7 @@ mod control;
 mod dead_letters;
 mod decide;
 mod follow;
+mod graph;
 mod inspect;
 mod progress;
 mod question;
@@ -49,11 +50,13 @@ Examples:
   workflows show ID
   workflows approve ID --comment \"go ahead\"
   workflows serve
+  workflows graph --format svg > research.svg
 
 Environment:
   APPROVAL_TIMEOUT_HOURS           how long a reviewer has (24)
   APPROVAL_WEBHOOK_URL             notifications are posted there too
   AGENT_HEARTBEAT_TIMEOUT_SECONDS  how long an agent may stay silent (as long as its phase lasts)
+  HISTORY_RETENTION_DAYS           how long operations of what has ended can be shown (14)
   CALLBACK_API_KEY                 senders of callbacks have to present it in x-api-key
   CALLBACK_HMAC_SECRET             senders of callbacks have to sign their bodies
   CALLBACK_WEBHOOK_URLS            who is told of callbacks; http:// URLs, separated by commas
@@ -88,6 +91,8 @@ enum Command {
     Cancel(decide::CancelArguments),
     /// Serve the HTTP API and the callback endpoint on the loopback interface
     Serve(serve::ServeArguments),
+    /// Draw a workflow: its operations, branches, loops and ways out
+    Graph(graph::GraphArguments),
     /// List callbacks that could not be delivered, or deliver them again
     DeadLetters(dead_letters::DeadLettersArguments),
 }
@@ -103,6 +108,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::Reject(arguments) => decide::reject(&common, arguments).await,
         Command::Cancel(arguments) => decide::cancel(&common, &arguments).await,
         Command::Serve(arguments) => serve::run(&common, arguments).await,
+        Command::Graph(arguments) => graph::run(&common, &arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&common, &arguments).await,
     };
     match outcome {

@@ -12,6 +12,8 @@ const APPROVAL_HOURS: RangeInclusive<u64> = 1..=8_760;
 const APPROVAL_SECONDS: RangeInclusive<u64> = 1..=8_760 * HOUR;
 /// The embedded agents send one every 20 seconds; more than the longest phase would change nothing.
 const HEARTBEAT_SECONDS: RangeInclusive<u64> = 60..=14_400;
+/// As long as Lambda keeps histories, at most.
+const HISTORY_DAYS: RangeInclusive<u64> = 1..=90;
 const SHORTEST_SECRET: usize = 16;
 
 /// Every variable that is missing or malformed.
@@ -84,6 +86,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     /// `AGENT_HEARTBEAT_TIMEOUT_SECONDS`
     pub(crate) fn heartbeat_timeout(&mut self) -> Option<Duration> {
         self.number("AGENT_HEARTBEAT_TIMEOUT_SECONDS", HEARTBEAT_SECONDS).map(Duration::from_secs)
+    }
+
+    /// `HISTORY_RETENTION_DAYS`
+    pub(crate) fn history_retention(&mut self) -> Duration {
+        let days = self.number("HISTORY_RETENTION_DAYS", HISTORY_DAYS).unwrap_or(14);
+        Duration::from_secs(days * 24 * HOUR)
     }
 
     /// An address; it is not repeated in the error, since it may carry a secret.

@@ -109,6 +109,12 @@ impl DataDir {
         self.root.join("artifacts")
     }
 
+    /// Callbacks that could not be stored.
+    #[must_use]
+    pub fn dead_letters(&self) -> PathBuf {
+        self.root.join("dead-letters")
+    }
+
     /// What the embedded agents keep.
     #[must_use]
     pub fn agents(&self) -> PathBuf {

@@ -1,17 +1,24 @@
 //! Callbacks on one machine: from the bytes of a request to its answer.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use durable_runtime::protocol::Timestamp;
 
+use super::turns::Turns;
 use crate::{
     callback::{
         Answer, Arrival, Authentication, CallbackFault, Headers, Kind, MAX_CALLBACK_BYTES, Message, Request,
-        Signal, admit, large_result, measured, redacted, stored_as_artifact, too_large,
+        Signal, admit, keep, large_result, measured, redacted, stored_as_artifact, too_large,
     },
-    local::EngineExecutions,
+    local::{EngineExecutions, ExecutionError},
     ports::{Outcome, Ports},
 };
+
+/// How long a callback waits for the notes on an earlier one with its token.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Takes callbacks and runs the handler on each one that is let in.
 #[derive(Debug)]
@@ -19,13 +26,15 @@ pub struct CallbackIntake {
     ports: Ports,
     executions: EngineExecutions,
     authentication: Authentication,
+    /// One callback of a token after the other, so that the same one again finds all that the first one noted.
+    turns: Arc<Turns>,
 }
 
 impl CallbackIntake {
     /// An intake that lets in whom `authentication` does.
     #[must_use]
     pub fn new(ports: Ports, executions: EngineExecutions, authentication: Authentication) -> Self {
-        Self { ports, executions, authentication }
+        Self { ports, executions, authentication, turns: Arc::default() }
     }
 
     /// Takes a callback, from the bytes of its body to the answer.
@@ -69,19 +78,45 @@ impl CallbackIntake {
         received_at: Timestamp,
         message: Message,
     ) -> Result<Kind, CallbackFault> {
-        // Before the execution starts: its input is a checkpoint, and must not hold what is too large for one.
         let digest = message.signal.digest();
-        let Message { token, mut signal } = message;
-        if let Some(result) = large_result(&signal) {
-            let stored = stored_as_artifact(&*self.ports.artifacts, &token, result).await;
-            let result = stored.map_err(|error| CallbackFault::storage(&self.ports, request_id, &error))?;
-            signal = Signal::Outcome(Outcome::Success { result });
+        let mut request = Request { request_id: request_id.to_owned(), received_at, message, digest };
+        // Before the execution starts: its input is a checkpoint, and must not hold what is too large for one.
+        if let Some(result) = large_result(&request.message.signal) {
+            let stored = stored_as_artifact(&*self.ports.artifacts, &request.message.token, result).await;
+            match stored {
+                Ok(result) => request.message.signal = Signal::Outcome(Outcome::Success { result }),
+                Err(error) => {
+                    let fault = CallbackFault::storage(&self.ports, request_id, &error);
+                    return self.not_begun(&request, fault).await;
+                }
+            }
         }
-        let message = Message { token, signal };
-        let request = Request { request_id: request_id.to_owned(), received_at, message, digest };
-        self.executions.run_callback(&request).await.unwrap_or_else(|error| {
-            tracing::error!(event_type = "storage_error", request_id, %error);
-            Err(CallbackFault::Storage { retryable: false })
-        })
+        match self.handle(&request).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::error!(event_type = "storage_error", request_id, %error);
+                self.not_begun(&request, CallbackFault::Storage { retryable: false }).await
+            }
+        }
+    }
+
+    /// Answers once the callback is stored and delivered. The handler goes on to note that.
+    async fn handle(&self, request: &Request) -> Result<Result<Kind, CallbackFault>, ExecutionError> {
+        let turn = tokio::time::timeout(PATIENCE, self.turns.next(&request.message.token)).await;
+        let arn = self.executions.start_callback(request).await?;
+        let taken = self.executions.callback_taken(&arn).await;
+        let executions = self.executions.clone();
+        tokio::spawn(async move {
+            executions.ended(&arn).await;
+            drop(turn);
+        });
+        taken
+    }
+
+    /// No execution sets aside what it could not store when there is none.
+    async fn not_begun(&self, request: &Request, fault: CallbackFault) -> Result<Kind, CallbackFault> {
+        // Whether or not it can be kept, its sender is told that it was not stored.
+        let _ = keep(&self.ports, request, &fault).await;
+        Err(fault)
     }
 }

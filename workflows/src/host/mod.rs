@@ -5,6 +5,7 @@ mod housekeeping;
 mod intake;
 mod running;
 mod service;
+mod turns;
 mod view;
 
 pub use data_dir::{DataDir, DataDirError, ServerAddress, address_in, agent_options_in};

@@ -6,7 +6,7 @@ use durable_engine::Engine;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
-    CallbackIntake, DataDir, DataDirError, ServerAddress, Service, ServiceError, housekeeping::keep_house,
+    CallbackIntake, DataDir, DataDirError, ServerAddress, Service, ServiceError, housekeeping::Housekeeping,
 };
 use crate::{
     agents::{AgentsConfig, AgentsError, EmbeddedAgents, LlmConfig, Role},
@@ -14,8 +14,9 @@ use crate::{
     config::Config,
     http,
     local::{
-        A2aAgents, ArtifactDirectory, Database, Endpoints, EngineExecutions, EngineWebhooks, LocalPost,
-        LogAndWebhook, LoggedMetrics, SigningKey, SqliteCallbacks, SqliteEvents, SqliteRecords,
+        A2aAgents, ArtifactDirectory, Database, DeadLetterDirectory, Endpoints, EngineExecutions,
+        EngineWebhooks, LocalPost, LogAndWebhook, LoggedMetrics, SigningKey, SqliteCallbacks, SqliteEvents,
+        SqliteRecords,
     },
     ports::{Ports, Settings},
     research::research_workflow,
@@ -171,7 +172,12 @@ impl Host {
         let server = tokio::spawn(serve(listener, routes, stopped));
 
         register_workflows(&stores.engine, ports, config.callback_webhooks);
-        let housekeeping = tokio::spawn(keep_house(Arc::clone(&service)));
+        let housekeeping = Housekeeping {
+            service: Arc::clone(&service),
+            engine: stores.engine.clone(),
+            history_retention: config.history_retention,
+        };
+        let housekeeping = tokio::spawn(housekeeping.run());
         let running = Some(Running { address, agents, stop, server, housekeeping });
         let host = Self { service, engine: stores.engine, running, directory };
         if let Err(error) = host.service.recover().await {
@@ -185,6 +191,11 @@ impl Host {
     #[must_use]
     pub fn service(&self) -> &Arc<Service> {
         &self.service
+    }
+
+    #[cfg(test)]
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Its data directory.
@@ -225,6 +236,7 @@ struct Stores {
     engine: Engine,
     database: Database,
     artifacts: Arc<ArtifactDirectory>,
+    dead_letters: Arc<DeadLetterDirectory>,
     executions: EngineExecutions,
 }
 
@@ -236,13 +248,15 @@ impl Stores {
         let artifacts = ArtifactDirectory::open(directory.artifacts(), key, base_url).map_err(unusable)?;
         let engine = Engine::open(directory.engine_db())?;
         let executions = EngineExecutions::new(engine.clone());
-        Ok(Self { engine, database, artifacts: Arc::new(artifacts), executions })
+        let dead_letters = Arc::new(DeadLetterDirectory::new(directory.dead_letters()));
+        Ok(Self { engine, database, artifacts: Arc::new(artifacts), dead_letters, executions })
     }
 
     fn ports(&self, endpoints: Endpoints, webhook: Option<String>, settings: Settings) -> Ports {
         Ports {
             records: Arc::new(SqliteRecords::new(self.database.clone())),
             callbacks: Arc::new(SqliteCallbacks::new(self.database.clone())),
+            dead_letter_queue: Some(Arc::clone(&self.dead_letters) as _),
             artifacts: Arc::clone(&self.artifacts) as _,
             agents: Arc::new(A2aAgents::new(endpoints)),
             notify: Arc::new(LogAndWebhook::new(webhook)),

@@ -12,7 +12,7 @@ use crate::{
         BoxFuture, Change, DeadLetter, DeliveryFailure, DomainEvent, KeyClaim, ListQuery, NewRecord, Ports,
         StoreError, WorkflowId, WorkflowRecord,
     },
-    research::{Approval, Job, REPORT_LINK_VALIDITY, ResearchInput, Status},
+    research::{Approval, Job, REPORT_LINK_VALIDITY, REVIEW_LINK_VALIDITY, ResearchInput, Status},
 };
 
 const LONGEST_COMMENT: usize = 10_000;
@@ -65,7 +65,6 @@ pub struct Service {
     pub(super) ports: Ports,
     recorder: Arc<dyn Recorder>,
     files: Option<Arc<ArtifactDirectory>>,
-    has_fresh_links: bool,
 }
 
 impl fmt::Debug for Service {
@@ -78,21 +77,13 @@ impl Service {
     /// A service over these parts.
     #[must_use]
     pub fn new(ports: Ports, recorder: Arc<dyn Recorder>) -> Self {
-        Self { ports, recorder, files: None, has_fresh_links: false }
+        Self { ports, recorder, files: None }
     }
 
     /// Names the files of reports: where artifacts are files of this machine.
     #[must_use]
     pub fn with_files(mut self, files: Arc<ArtifactDirectory>) -> Self {
         self.files = Some(files);
-        self
-    }
-
-    /// Makes the link to a report anew whenever its workflow is shown: where a link ends with the credentials that
-    /// signed it, which is long before the time it was made for.
-    #[must_use]
-    pub fn with_fresh_links(mut self) -> Self {
-        self.has_fresh_links = true;
         self
     }
 
@@ -136,14 +127,8 @@ impl Service {
     /// There is none with this id, or a store is not available.
     pub async fn workflow(&self, id: &WorkflowId) -> Result<WorkflowView, ServiceError> {
         let record = self.record(id).await?;
-        let mut record = self.reconciled(record).await?;
-        if self.has_fresh_links
-            && let Some(report) = &mut record.report
-        {
-            let link = self.ports.artifacts.presign(report.artifact.clone(), REPORT_LINK_VALIDITY).await?;
-            report.url = link;
-        }
-        Ok(self.view(record))
+        let record = self.reconciled(record).await?;
+        self.view(record).await
     }
 
     /// Workflows, newest first.
@@ -156,7 +141,10 @@ impl Service {
             StoreError::Conflict(message) => ServiceError::Invalid(message),
             other => other.into(),
         })?;
-        let workflows = page.records.into_iter().map(|record| self.view(record)).collect();
+        let mut workflows = Vec::with_capacity(page.records.len());
+        for record in page.records {
+            workflows.push(self.view(record).await?);
+        }
         Ok(ListView { workflows, next_cursor: page.next_cursor })
     }
 
@@ -173,7 +161,7 @@ impl Service {
                 if topic.is_none_or(|topic| topic == record.input.topic()) && !record.status.is_terminal() {
                     let record = self.reconciled(record).await?;
                     if !record.status.is_terminal() {
-                        return Ok(Some(self.view(record)));
+                        return Ok(Some(self.view(record).await?));
                     }
                 }
             }
@@ -264,16 +252,23 @@ impl Service {
         };
         self.ports.events.emit(event).await?;
         self.ports.executions.stop(id.clone()).await?;
-        Ok(self.view(record))
+        self.view(record).await
     }
 
-    /// The callbacks that could not be delivered.
+    /// The callbacks that could not be delivered, and those that could not even be stored; oldest first.
     ///
     /// # Errors
     ///
-    /// The store is not available.
+    /// The store or the queue is not available.
     pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, ServiceError> {
-        Ok(self.ports.callbacks.dead_letters().await?)
+        let mut letters = self.ports.callbacks.dead_letters().await?;
+        if let Some(queue) = &self.ports.dead_letter_queue {
+            letters.extend(queue.kept().await?.iter().map(|kept| kept.callback.letter()));
+            letters.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+            // A queue may hand out the same one twice.
+            letters.dedup_by(|a, b| a.id == b.id);
+        }
+        Ok(letters)
     }
 
     /// Tries to deliver them again.
@@ -292,15 +287,16 @@ impl Service {
     ///
     /// A store is not available.
     pub async fn recover(&self) -> Result<(), ServiceError> {
-        self.purge().await?;
         let mut query = ListQuery { limit: 100, ..ListQuery::default() };
         loop {
             let page = self.ports.records.list(query.clone()).await?;
             for record in page.records {
                 match record.status {
                     Status::Initializing => {
-                        let job = Job { workflow_id: record.id, input: record.input };
+                        let job = Job { workflow_id: record.id.clone(), input: record.input.clone() };
                         self.ports.executions.start(job).await?;
+                        // It may have been started before, and ended before its first step did.
+                        self.reconciled(record).await?;
                     }
                     Status::Cancelled => self.ports.executions.stop(record.id).await?,
                     status if status.is_terminal() => {}
@@ -326,7 +322,7 @@ impl Service {
 
     /// A workflow closes its record before its execution ends. An execution that ended in any other way, by a
     /// panic or a stop from outside, never will: this closes the record for it.
-    async fn reconciled(&self, record: WorkflowRecord) -> Result<WorkflowRecord, ServiceError> {
+    pub(super) async fn reconciled(&self, record: WorkflowRecord) -> Result<WorkflowRecord, ServiceError> {
         if record.status.is_terminal() {
             return Ok(record);
         }
@@ -341,8 +337,19 @@ impl Service {
         Ok(self.ports.records.apply(failed).await?)
     }
 
-    fn view(&self, record: WorkflowRecord) -> WorkflowView {
+    /// What is shown of a record. Its links are made anew: those on record have ended when their time is over, or
+    /// the credentials that signed them, which is hours after.
+    async fn view(&self, mut record: WorkflowRecord) -> Result<WorkflowView, ServiceError> {
+        let artifacts = &self.ports.artifacts;
+        if let Some(report) = &mut record.report {
+            report.url = artifacts.presign(report.artifact.clone(), REPORT_LINK_VALIDITY).await?;
+        }
+        if let Some(approval) = &mut record.approval
+            && let Some(analysis) = &approval.analysis
+        {
+            approval.review_url = artifacts.presign(analysis.clone(), REVIEW_LINK_VALIDITY).await?;
+        }
         let path = record.report.as_ref().and_then(|report| self.files.as_ref()?.path_of(&report.artifact));
-        WorkflowView::of(record, path.map(|path| path.display().to_string()))
+        Ok(WorkflowView::of(record, path.map(|path| path.display().to_string())))
     }
 }

@@ -19,7 +19,8 @@ use crate::{
     callback::{
         API_KEY_HEADER, Answer, Arrival, Authentication, CallbackFault, Headers, Message, Request,
         SIGNATURE_HEADER, Signal, TIMESTAMP_HEADER, WebhookFault, WebhookJob, WebhookOutcome, WebhookSender,
-        admit, callback_handler, large_result, measured, redacted, stored_as_artifact, webhook_notification,
+        admit, callback_handler, large_result, measured, redacted, set_aside, stored_as_artifact,
+        webhook_notification,
     },
     ports::{Outcome, Ports},
     retry,
@@ -109,16 +110,16 @@ pub async fn callback_function(
     drop(request);
 
     let ports = &endpoint.ports;
+    let mut request = Request { request_id: request_id.clone(), received_at, message, digest };
     let taken = async {
-        let signal = match large_result(&message.signal) {
-            Some(result) => {
-                let result = externalise_result(ports, &request_id, &token, result).await?;
-                Signal::Outcome(Outcome::Success { result })
+        if let Some(result) = large_result(&request.message.signal) {
+            let stored = externalise_result(ports, &request_id, &token, result).await;
+            if let Err(fault) = &stored {
+                // Whether or not it can be kept, its sender is told that it was not stored.
+                let _ = set_aside(ports, &request, fault).await;
             }
-            None => message.signal,
-        };
-        let message = Message { token: token.clone(), signal };
-        let request = Request { request_id: request_id.clone(), received_at, message, digest };
+            request.message.signal = Signal::Outcome(Outcome::Success { result: stored? });
+        }
         callback_handler(ports.clone(), request).await
     }
     .await;

@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | `WORKFLOW_TABLE` | required | required | required | |
 //! | `ARTIFACT_BUCKET` | required | required | required | required |
+//! | `PAYLOAD_BUCKET`: where what is too large for a history goes, under `payloads/` | optional | optional | | optional |
 //! | `RESEARCHER_AGENT_ARN`, `ANALYST_AGENT_ARN`, `WRITER_AGENT_ARN` | required | | | |
 //! | `CALLBACK_API_URL`: where agents post | required | | | required |
 //! | `RESEARCH_FUNCTION`: name or ARN with a qualifier | | optional | required | |
@@ -37,6 +38,8 @@ pub struct ResearchEnvironment {
     pub aws: AwsConfig,
     /// Its limits.
     pub settings: Settings,
+    /// Where its large payloads go.
+    pub payload_bucket: Option<String>,
 }
 
 /// For `callback`.
@@ -50,6 +53,8 @@ pub struct CallbackEnvironment {
     pub webhooks: Option<WebhookOptions>,
     /// Which function it is.
     pub this_function: ThisFunction,
+    /// Where its large payloads go.
+    pub payload_bucket: Option<String>,
 }
 
 /// For `api`.
@@ -70,6 +75,8 @@ pub struct AgentEnvironment {
     pub proofs: Authentication,
     /// Its documents.
     pub corpus: PathBuf,
+    /// Where its large payloads go.
+    pub payload_bucket: Option<String>,
 }
 
 /// An environment that can be read.
@@ -108,6 +115,7 @@ impl Environment for ResearchEnvironment {
                 approval_timeout: variables.approval_timeout(),
                 heartbeat_timeout: variables.heartbeat_timeout(),
             },
+            payload_bucket: variables.payload_bucket(),
         };
         variables.finish()?;
         Ok(environment)
@@ -133,6 +141,7 @@ impl Environment for CallbackEnvironment {
                     .optional("AWS_LAMBDA_FUNCTION_VERSION")
                     .unwrap_or_else(|| "$LATEST".to_owned()),
             },
+            payload_bucket: variables.payload_bucket(),
         };
         variables.finish()?;
         Ok(environment)
@@ -163,6 +172,7 @@ impl Environment for AgentEnvironment {
             callback_url: variables.required_url("CALLBACK_API_URL", SCHEMES),
             proofs: variables.authentication(),
             corpus: variables.optional("CORPUS_DIR").unwrap_or_else(|| DEFAULT_CORPUS.to_owned()).into(),
+            payload_bucket: variables.payload_bucket(),
         };
         variables.finish()?;
         Ok(environment)
@@ -192,9 +202,11 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     fn bucket(&mut self) -> String {
-        self.required("ARTIFACT_BUCKET", "the name of an S3 bucket", |text| {
-            is_name(text, 3..=63, ".-") && !text.bytes().any(|byte| byte.is_ascii_uppercase())
-        })
+        self.required("ARTIFACT_BUCKET", BUCKET, is_bucket)
+    }
+
+    fn payload_bucket(&mut self) -> Option<String> {
+        self.checked("PAYLOAD_BUCKET", BUCKET, is_bucket)
     }
 
     fn agents(&mut self) -> AgentArns {
@@ -218,6 +230,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             is_arn(text, "events", "event-bus/") || is_name(text, 1..=256, "/_.-")
         })
     }
+}
+
+const BUCKET: &str = "the name of an S3 bucket";
+
+fn is_bucket(text: &str) -> bool {
+    is_name(text, 3..=63, ".-") && !text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 const FUNCTION: &str = "the name or ARN of a Lambda function with a qualifier, such as `name:live`";

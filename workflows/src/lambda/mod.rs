@@ -20,12 +20,25 @@ mod webhooks;
 
 use std::{fmt::Display, future::Future, process::ExitCode};
 
+use durable_runtime::{environment::Options, lambda::S3Payloads, payloads::Payloads};
+
 pub use agent::{AgentFault, Desk, agent_function};
 pub use api::Api;
 pub use callback::{CallbackEndpoint, CallbackEvent, MAX_FUNCTION_CALLBACK_BYTES, callback_function};
 pub use https::HttpsPost;
 pub use recorder::LambdaRecorder;
 pub use webhooks::SelfInvoking;
+
+/// How the driver of a function's invocations behaves that keeps its large payloads in `payload_bucket`, if there is one.
+#[must_use]
+pub fn options(payload_bucket: Option<String>) -> Options {
+    match payload_bucket {
+        Some(bucket) => {
+            Options::default().payloads(Payloads::new(S3Payloads::new(bucket).prefix("payloads/")))
+        }
+        None => Options::default(),
+    }
+}
 
 /// Runs a function's program to its exit code: errors are one message on standard error, where Lambda's log shows them.
 pub fn main<F, E>(serve: impl FnOnce() -> F) -> ExitCode

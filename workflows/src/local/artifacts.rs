@@ -1,14 +1,17 @@
 //! Artifacts in a directory; "presigned" links are signed, expiring URLs of the local server.
 
 use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
+    io,
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
 use durable_runtime::protocol::Timestamp;
 
-use super::{SigningKey, constant_time_eq};
+use super::{
+    SigningKey, constant_time_eq,
+    files::{off_thread, write_durably},
+};
 use crate::ports::{ArtifactRef, Artifacts, BoxFuture, Fetched, StoreError, content_type, is_plain_key};
 
 const BUCKET: &str = "local";
@@ -84,7 +87,7 @@ impl Artifacts for ArtifactDirectory {
         Box::pin(async move {
             let reference = ArtifactRef::new(BUCKET, &key);
             let path = self.checked_path(&reference)?;
-            off_thread(move || write_durably(&path, &bytes)).await?;
+            off_thread(WHAT, move || write_durably(&path, &bytes)).await?;
             Ok(reference)
         })
     }
@@ -93,7 +96,7 @@ impl Artifacts for ArtifactDirectory {
         Box::pin(async move {
             let path = self.checked_path(&reference)?;
             let content_type = content_type(&reference.s3_uri);
-            match off_thread(move || match std::fs::read(&path) {
+            match off_thread(WHAT, move || match std::fs::read(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 other => other.map(Some),
             })
@@ -119,35 +122,6 @@ impl Artifacts for ArtifactDirectory {
             Ok(format!("{}/artifacts/{key}?expires={expires}&signature={signature}", self.base_url))
         })
     }
-}
-
-/// A reader sees the old content or the new one, also after a power loss.
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let parent = path.parent().expect("an artifact lies below the root");
-    std::fs::create_dir_all(parent)?;
-    let partial = parent.join(format!(".{}.partial", uuid::Uuid::new_v4()));
-    let written = (|| {
-        let mut file = std::fs::File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)?;
-        std::fs::File::open(parent)?.sync_all()
-    })();
-    if written.is_err() {
-        // What matters is the error itself; a left-over partial file harms nobody.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written
-}
-
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    let unavailable = |detail: String| StoreError::Unavailable { what: WHAT, detail };
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| unavailable(error.to_string()))?
-        .map_err(|error| unavailable(error.to_string()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use durable_runtime::protocol::{ErrorObject, Operation, OperationId, OperationTy
 use serde::Serialize;
 
 use crate::{
-    callback::{CALLBACK_HANDLER, CallbackFault, Kind, Request},
+    callback::{CALLBACK_HANDLER, CallbackFault, DELIVERY, Kind, Request},
     host::{OperationView, Recorded, Recorder},
     ports::{BoxFuture, DeliveryFailure, Executions, StoreError, WorkflowId},
     research::{Job, RESEARCH_WORKFLOW},
@@ -48,7 +48,7 @@ impl EngineExecutions {
 
     /// Starts a research workflow, once for each id.
     pub(crate) async fn start_research(&self, job: &Job) -> Result<(), ExecutionError> {
-        self.start(RESEARCH_WORKFLOW, job.workflow_id.as_str(), job).await?;
+        self.start(RESEARCH_WORKFLOW, StartOptions::named(job.workflow_id.as_str()), job).await?;
         Ok(())
     }
 
@@ -61,22 +61,45 @@ impl EngineExecutions {
         }
     }
 
-    /// Runs the callback handler on one request, to its end.
-    pub(crate) async fn run_callback(
-        &self,
-        request: &Request,
-    ) -> Result<Result<Kind, CallbackFault>, ExecutionError> {
+    /// Starts the callback handler on one request; the execution's ARN.
+    pub(crate) async fn start_callback(&self, request: &Request) -> Result<String, ExecutionError> {
         let name = format!("callback-{}", request.request_id);
-        let arn = self.start(CALLBACK_HANDLER, &name, request).await?;
-        let ended = self.0.wait_for_end(&arn).await?;
-        if let Some(result) = ended.result {
+        // Its sender sends it again until it is answered, and storing it twice is storing it once.
+        let options = StartOptions { eager: true, ..StartOptions::named(name) };
+        self.start(CALLBACK_HANDLER, options, request).await
+    }
+
+    /// What the sender of a callback is told: known as soon as it is stored and delivered, while the handler still
+    /// takes notes of that.
+    pub(crate) async fn callback_taken(
+        &self,
+        arn: &str,
+    ) -> Result<Result<Kind, CallbackFault>, ExecutionError> {
+        let (result, error) = match self.0.wait_for_operation(arn, DELIVERY).await? {
+            Some(delivery) => {
+                let details = delivery.context_details.unwrap_or_default();
+                (details.result, details.error)
+            }
+            // There was nothing to deliver.
+            None => {
+                let ended = self.0.wait_for_end(arn).await?;
+                (ended.result, ended.error)
+            }
+        };
+        if let Some(result) = result {
             return Ok(Ok(serde_json::from_str(&result)?));
         }
-        let error = ended.error.unwrap_or_default();
+        let error = error.unwrap_or_default();
         match error.error_data.as_deref().map(serde_json::from_str) {
             Some(Ok(fault)) => Ok(Err(fault)),
             _ => Err(ExecutionError::Ended(error.to_string())),
         }
+    }
+
+    /// Waits until an execution has ended, however it does.
+    pub(crate) async fn ended(&self, arn: &str) {
+        // Only an engine that stops can't say, and what it does not say now it does after its next start.
+        let _ = self.0.wait_for_end(arn).await;
     }
 
     /// Why the execution of a workflow ended, when it did so with anything but a result.
@@ -111,11 +134,11 @@ impl EngineExecutions {
     async fn start<T: Serialize>(
         &self,
         function: &str,
-        name: &str,
+        options: StartOptions,
         input: &T,
     ) -> Result<String, ExecutionError> {
         let input = Payload::from(serde_json::to_string(input)?);
-        let started = self.0.start_raw(function, StartOptions::named(name), input).await?;
+        let started = self.0.start_raw(function, options, input).await?;
         Ok(started.arn)
     }
 }

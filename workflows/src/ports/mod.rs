@@ -7,6 +7,7 @@
 mod agents;
 mod artifacts;
 mod callbacks;
+mod dead_letters;
 mod events;
 mod executions;
 mod metrics;
@@ -21,6 +22,7 @@ pub use artifacts::{ArtifactRef, Artifacts, Fetched, content_type, is_plain_key}
 pub use callbacks::{
     Callbacks, DeadLetter, Delivery, HistoryEntry, NewCallback, Outcome, Route, Stored, StoredCallback,
 };
+pub use dead_letters::{DeadLetterQueue, Kept, Unstored};
 pub use durable_runtime::service::BoxFuture;
 pub use events::{DomainEvent, Events};
 pub use executions::{DeliveryFailure, Executions};
@@ -42,6 +44,8 @@ pub struct Ports {
     pub records: Arc<dyn Records>,
     /// Callback results and their history.
     pub callbacks: Arc<dyn Callbacks>,
+    /// Where callbacks wait that could not be stored. Without one their senders have to send them again.
+    pub dead_letter_queue: Option<Arc<dyn DeadLetterQueue>>,
     /// Large payloads and reports.
     pub artifacts: Arc<dyn Artifacts>,
     /// Researcher, analyst, writer.

@@ -68,6 +68,9 @@ pub struct ApprovalRequest {
     pub callback_id: String,
     /// Where the analysis can be read.
     pub review_url: String,
+    /// What that opens, so that a new link can be made when its time is over. Older records don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<ArtifactRef>,
 }
 
 /// The finished report.

@@ -13,7 +13,8 @@ use crate::{
     retry,
 };
 
-const REVIEW_LINK_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the link to an analysis is good for. Whoever looks at the workflow gets a new one.
+pub const REVIEW_LINK_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the reviewer decided. Deserialising names the field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,26 +63,30 @@ pub(super) async fn request_approval(
         .now_at("request_approval")
         .completing(Phase::Analysis.await_name(), Phase::Analysis.answered());
     ports.records.apply(begun).await?;
-    let review_url = ports
-        .artifacts
-        .presign(stored_analysis(ports, job, analysis).await?, REVIEW_LINK_VALIDITY)
-        .await
-        .map_err(|error| WorkflowError::artifact(&error))?;
+    let stored = stored_analysis(ports, job, analysis).await?;
+    let review_url = ports.artifacts.presign(stored.clone(), REVIEW_LINK_VALIDITY).await;
+    let review_url = review_url.map_err(|error| WorkflowError::artifact(&error))?;
 
     // On record first: whoever is notified can decide at once.
     let mut awaiting = Change::of(id, "request_approval")
         .to(Status::AwaitingApproval)
         .now_at("human_approval")
         .completing("request_approval", "a reviewer was asked");
-    awaiting.approval =
-        Some(ApprovalRequest { callback_id: callback_id.to_owned(), review_url: review_url.clone() });
+    awaiting.approval = Some(ApprovalRequest {
+        callback_id: callback_id.to_owned(),
+        review_url: review_url.clone(),
+        analysis: Some(stored),
+    });
     ports.records.apply(awaiting).await?;
 
     let topic = job.input.topic();
     let notification = Notification {
         workflow_id: id.clone(),
         subject: format!("Approval needed: {topic}"),
-        message: format!("Read the analysis of \"{topic}\", then approve or reject workflow {id}."),
+        message: format!(
+            "Read the analysis of \"{topic}\", then approve or reject workflow {id}. The link opens for a day; \
+             after that the workflow shows a new one."
+        ),
         review_url: review_url.clone(),
     };
     let notified = ports.notify.send(notification).await;

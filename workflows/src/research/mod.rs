@@ -11,7 +11,7 @@ mod status;
 use durable_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub use approval::Approval;
+pub use approval::{Approval, REVIEW_LINK_VALIDITY};
 pub use finish::{Delivery, REPORT_LINK_VALIDITY, report_text};
 pub use input::{Depth, InvalidInput, MAX_TOPIC_CHARS, Parameters, ResearchInput, WORD_LIMITS};
 pub use phase::{Phase, PhaseResult};

@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::{
 use durable_cli::DevServer;
 use uuid::Uuid;
 use workflows::aws::{
-    Clients, DeadLetterQueue, DynamoCallbacks, DynamoRecords, EventBridgeEvents, LambdaExecutions,
-    S3Artifacts, Table,
+    Clients, DynamoCallbacks, DynamoRecords, EventBridgeEvents, LambdaExecutions, S3Artifacts,
+    SqsDeadLetters, Table,
 };
 
 use crate::suite;
@@ -99,10 +99,11 @@ pub(crate) async fn queue(clients: &Clients) -> String {
 pub(crate) async fn world() -> suite::World {
     let clients = clients(&endpoint());
     let (table, _) = table(&clients).await;
-    let queue = DeadLetterQueue::new(&clients, &queue(&clients).await);
+    let queue = SqsDeadLetters::new(&clients, &queue(&clients).await);
     suite::World {
         records: Arc::new(DynamoRecords::new(table.clone())),
-        callbacks: Arc::new(DynamoCallbacks::new(table.clone(), Some(queue))),
+        callbacks: Arc::new(DynamoCallbacks::new(table.clone(), Some(queue.clone()))),
+        dead_letters: Arc::new(queue),
         artifacts: Arc::new(S3Artifacts::new(&clients, &bucket(&clients).await)),
         events: Arc::new(EventBridgeEvents::new(&clients, table, None)),
         _keep: Box::new(clients),

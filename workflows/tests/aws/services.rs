@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use workflows::{
     aws::{
-        Clients, DeadLetterQueue, DynamoCallbacks, DynamoRecords, EventBridgeEvents, S3Artifacts, SnsNotify,
+        Clients, DynamoCallbacks, DynamoRecords, EventBridgeEvents, S3Artifacts, SnsNotify, SqsDeadLetters,
     },
     callback::redacted,
     ports::{
@@ -187,7 +187,7 @@ async fn a_dead_letter_shows_in_the_queue_until_it_is_redriven() {
     let clients = clients();
     let (table, _) = moto::table(&clients).await;
     let queue = moto::queue(&clients).await;
-    let callbacks = DynamoCallbacks::new(table, Some(DeadLetterQueue::new(&clients, &queue)));
+    let callbacks = DynamoCallbacks::new(table, Some(SqsDeadLetters::new(&clients, &queue)));
     for id in ["l-1", "l-2", "l-3"] {
         let letter = DeadLetter {
             id: id.to_owned(),

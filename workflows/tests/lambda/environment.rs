@@ -25,8 +25,9 @@ const PROGRAMS: [(&str, &str, &[&str]); 4] = [
 ];
 
 /// What each program makes of a malformed value.
-const MALFORMED: [(&str, &str, &[&str]); 11] = [
+const MALFORMED: [(&str, &str, &[&str]); 12] = [
     ("ARTIFACT_BUCKET", "Not_A_Bucket", &["research", "callback", "api", "agent"]),
+    ("PAYLOAD_BUCKET", "Not_A_Bucket", &["research", "callback", "agent"]),
     ("WORKFLOW_TABLE", "a table", &["research", "callback", "api"]),
     ("RESEARCHER_AGENT_ARN", "arn:aws:s3:::bucket", &["research"]),
     ("CALLBACK_API_URL", "ftp://secret@host/", &["research", "agent"]),

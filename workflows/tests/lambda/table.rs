@@ -223,7 +223,7 @@ async fn what_can_not_be_delivered_is_a_dead_letter_and_nothing_leaks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_not_be_stored_is_not_delivered_and_nothing_leaks() {
+async fn what_can_not_be_stored_is_kept_and_not_delivered_and_nothing_leaks() {
     let faces = Face::ALL.map(|face| async move {
         let world = World::new(face, Authentication::default()).await;
         world.script("t", Script::Open);
@@ -240,7 +240,11 @@ async fn what_can_not_be_stored_is_not_delivered_and_nothing_leaks() {
         assert_eq!(failures, 4, "{face:?}: one for each attempt");
 
         world.database().execute_batch("ALTER TABLE away RENAME TO callback_results").unwrap();
-        assert_answer(&world.callback(&success("t", &json!(1))).await, "callback_delivered", "t", face);
+        let redriven = workflows::callback::redrive(&world.ports).await.unwrap();
+        assert_eq!((redriven.delivered, redriven.remaining), (1, 0), "{face:?}");
+        // The sender tries again, as it was told 500.
+        assert_answer(&world.callback(&success("t", &json!(1))).await, "already_delivered", "t", face);
+        assert_eq!(world.executions.taken.lock().unwrap().len(), 1, "{face:?}");
         world.shutdown().await;
     });
     futures_util::future::join_all(faces).await;
@@ -250,6 +254,7 @@ async fn what_can_not_be_stored_is_not_delivered_and_nothing_leaks() {
 async fn senders_have_to_prove_what_is_configured_and_a_replay_comes_to_nothing() {
     const KEY: &str = "0123456789abcdef";
     const SECRET: &str = "fedcba9876543210";
+    const FAR: &str = "-9223372036854775808";
     let authentication = Authentication {
         api_key: Some(KEY.to_owned()),
         hmac_secret: Some(SECRET.to_owned()),
@@ -271,6 +276,14 @@ async fn senders_have_to_prove_what_is_configured_and_a_replay_comes_to_nothing(
             ];
             world.send(&headers, sent.as_bytes()).await
         };
+        let prove = async |timestamp: &str, signature: &str| {
+            let headers = [
+                ("x-api-key", KEY),
+                ("x-callback-timestamp", timestamp),
+                ("x-callback-signature", signature),
+            ];
+            world.send(&headers, body.as_bytes()).await
+        };
         for (what, answer) in [
             ("nothing", world.send(&[], body.as_bytes()).await),
             ("only a key", world.send(&[("x-api-key", KEY)], body.as_bytes()).await),
@@ -279,6 +292,12 @@ async fn senders_have_to_prove_what_is_configured_and_a_replay_comes_to_nothing(
             ("a clock an hour behind", send(KEY, 3600, &body, &body).await),
             ("a clock an hour ahead", send(KEY, -3600, &body, &body).await),
             ("a signature older than the window", send(KEY, 330, &body, &body).await),
+            ("a signature from the future", send(KEY, -330, &body, &body).await),
+            ("a signature that is none", prove(&now.to_string(), "sha256=").await),
+            ("a signature that is no number", prove(&now.to_string(), "sha256=zz").await),
+            ("no time at all", prove("", &sign(SECRET, "", body.as_bytes())).await),
+            ("a time in words", prove("now", &sign(SECRET, "now", body.as_bytes())).await),
+            ("a time beyond all times", prove(FAR, &sign(SECRET, FAR, body.as_bytes())).await),
         ] {
             assert_eq!(answer.0, 401, "{face:?} {what}: {}", answer.1);
             assert!(!answer.1.to_string().contains(KEY), "{what}");
@@ -291,6 +310,10 @@ async fn senders_have_to_prove_what_is_configured_and_a_replay_comes_to_nothing(
         let (status, answer) = send(KEY, 240, &body, &body).await;
         assert_eq!((status, &answer["status"]), (200, &json!("already_delivered")), "{face:?}");
         assert_eq!(world.executions.taken.lock().unwrap().len(), 1);
+        // A clock that is minutes ahead is as good as one that is behind.
+        world.script("ahead", Script::Open);
+        let ahead = success("ahead", &json!(1)).to_string();
+        assert_eq!(send(KEY, -240, &ahead, &ahead).await.0, 200, "{face:?}");
         world.shutdown().await;
     }
 }

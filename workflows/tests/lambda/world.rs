@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use durable_engine::{Engine, ListFilter, StartOptions};
+use durable_engine::{Engine, ExecutionStatus, ListFilter, StartOptions};
 use durable_runtime::protocol::{ErrorObject, Payload};
 use serde_json::{Value, json};
 use workflows::{
@@ -18,8 +18,8 @@ use workflows::{
     http,
     lambda::{CallbackEndpoint, callback_function},
     local::{
-        A2aAgents, ArtifactDirectory, Database, Endpoints, EngineExecutions, LogAndWebhook, SigningKey,
-        SqliteCallbacks, SqliteEvents, SqliteRecords,
+        A2aAgents, ArtifactDirectory, Database, DeadLetterDirectory, Endpoints, EngineExecutions,
+        LogAndWebhook, SigningKey, SqliteCallbacks, SqliteEvents, SqliteRecords,
     },
     ports::{
         BoxFuture, DeliveryFailure, Executions, Metric, Metrics, Ports, Settings, StoreError, WorkflowId,
@@ -162,6 +162,9 @@ impl World {
         let ports = Ports {
             records: Arc::new(SqliteRecords::new(database.clone())),
             callbacks: Arc::new(SqliteCallbacks::new(database.clone())),
+            dead_letter_queue: Some(Arc::new(DeadLetterDirectory::new(
+                directory.path().join("dead-letters"),
+            ))),
             artifacts: artifacts.clone(),
             agents: Arc::new(A2aAgents::new(endpoints)),
             notify: Arc::new(LogAndWebhook::new(None)),
@@ -213,6 +216,7 @@ impl World {
                 }
                 let answer = request.send().await.unwrap();
                 let status = answer.status().as_u16();
+                self.settled().await;
                 (status, answer.json().await.unwrap())
             }
             face => {
@@ -237,6 +241,16 @@ impl World {
         let ended = self.engine.wait_for_end(&started.arn).await.unwrap();
         let result = ended.result.unwrap_or_else(|| panic!("{:?}", ended.error));
         serde_json::from_str(&result).unwrap()
+    }
+
+    /// Waits for what handlers note after their senders were answered.
+    async fn settled(&self) {
+        let function = Some("callback_handler".to_owned());
+        let running =
+            ListFilter { function, statuses: vec![ExecutionStatus::Running], ..ListFilter::default() };
+        for execution in self.engine.list(running).await.unwrap().executions {
+            self.engine.wait_for_end(&execution.arn).await.unwrap();
+        }
     }
 
     /// How many rows the stores have of callbacks and dead letters.

@@ -1,10 +1,10 @@
-//! Callback results, their history and the dead letters.
+//! Callback results, their history, the dead letters and their queue.
 
 use durable_runtime::protocol::Timestamp;
 use durable_testing::effect;
 use workflows::ports::{
-    BoxFuture, Callbacks, DeadLetter, Delivery, HistoryEntry, NewCallback, Route, StoreError, Stored,
-    StoredCallback, WorkflowId,
+    BoxFuture, Callbacks, DeadLetter, DeadLetterQueue, Delivery, HistoryEntry, Kept, NewCallback, Route,
+    StoreError, Stored, StoredCallback, Unstored, WorkflowId,
 };
 
 use super::Memory;
@@ -26,6 +26,7 @@ impl Callbacks for Memory {
         Box::pin(async move {
             effect("result stored");
             let mut state = self.state();
+            state.room()?;
             let stored = match state.results.get(&callback.token) {
                 Some((known, delivery)) if known.digest == callback.digest => Stored::Repeated(*delivery),
                 Some(_) => Stored::Contradicts,
@@ -85,6 +86,7 @@ impl Callbacks for Memory {
         Box::pin(async move {
             effect("dead letter");
             let mut state = self.state();
+            state.room()?;
             if state.letters.iter().all(|known| known.id != letter.id) {
                 state.letters.push(letter);
             }
@@ -110,6 +112,33 @@ impl Callbacks for Memory {
             let before = state.results.len();
             state.results.retain(|_, (callback, _)| callback.expires_at > now);
             Ok(before - state.results.len())
+        })
+    }
+}
+
+impl DeadLetterQueue for Memory {
+    fn keep(&self, callback: Unstored) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            effect("callback set aside");
+            let mut state = self.state();
+            state.kept.retain(|known| known.id != callback.id);
+            state.kept.push(callback);
+            drop(state);
+            self.answered(())
+        })
+    }
+
+    fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>> {
+        Box::pin(async move {
+            let kept = self.state().kept.clone().into_iter();
+            Ok(kept.map(|callback| Kept { receipt: callback.id.clone(), callback }).collect())
+        })
+    }
+
+    fn release(&self, receipt: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.state().kept.retain(|known| known.id != receipt);
+            self.answered(())
         })
     }
 }

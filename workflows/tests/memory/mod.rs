@@ -21,7 +21,7 @@ use tokio::sync::Notify as Bell;
 use workflows::ports::{
     AgentTask, ArtifactRef, Artifacts, AuditEntry, BoxFuture, DeadLetter, Delivery, DomainEvent, Events,
     Executions, Fetched, HistoryEntry, NewCallback, Notification, Notify, Ports, Route, Settings, StoreError,
-    WorkflowId, WorkflowRecord,
+    Unstored, WorkflowId, WorkflowRecord,
 };
 
 pub use agents::Dispatch;
@@ -45,6 +45,10 @@ pub struct State {
     pub results: HashMap<String, (NewCallback, Delivery)>,
     pub history: Vec<HistoryEntry>,
     pub letters: Vec<DeadLetter>,
+    /// Callbacks that could not be stored.
+    pub kept: Vec<Unstored>,
+    /// Whether results and dead letters can't be stored.
+    pub is_full: bool,
     pub artifacts: BTreeMap<String, Vec<u8>>,
     pub notifications: Vec<Notification>,
     pub events: Vec<DomainEvent>,
@@ -64,6 +68,12 @@ pub struct State {
 }
 
 impl State {
+    /// Fails when there is none.
+    fn room(&self) -> Result<(), StoreError> {
+        let detail = "the disk is full".to_owned();
+        if self.is_full { Err(StoreError::Unavailable { what: "an actor", detail }) } else { Ok(()) }
+    }
+
     /// A moment later than all before.
     fn now(&mut self) -> Timestamp {
         self.ticks += 1;
@@ -82,6 +92,7 @@ impl Memory {
         Ports {
             records: Arc::clone(&actor) as _,
             callbacks: Arc::clone(&actor) as _,
+            dead_letter_queue: Some(Arc::clone(&actor) as _),
             artifacts: Arc::clone(&actor) as _,
             agents: Arc::clone(&actor) as _,
             notify: Arc::clone(&actor) as _,

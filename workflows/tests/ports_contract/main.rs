@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use durable_engine::Engine;
 use workflows::local::{
-    ArtifactDirectory, Database, EngineExecutions, SigningKey, SqliteCallbacks, SqliteEvents, SqliteRecords,
+    ArtifactDirectory, Database, DeadLetterDirectory, EngineExecutions, SigningKey, SqliteCallbacks,
+    SqliteEvents, SqliteRecords,
 };
 
 async fn world() -> suite::World {
@@ -22,6 +23,7 @@ async fn world() -> suite::World {
     suite::World {
         records: Arc::new(SqliteRecords::new(database.clone())),
         callbacks: Arc::new(SqliteCallbacks::new(database.clone())),
+        dead_letters: Arc::new(DeadLetterDirectory::new(directory.path().join("dead-letters"))),
         artifacts: Arc::new(artifacts.unwrap()),
         events: Arc::new(SqliteEvents::new(database)),
         _keep: Box::new(directory),

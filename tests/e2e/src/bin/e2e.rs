@@ -27,6 +27,9 @@ struct Arguments {
     /// A folder of documents for the embedded agents.
     #[arg(long)]
     corpus: PathBuf,
+    /// The tests of the adapters for AWS, as a program.
+    #[arg(long)]
+    adapter_tests: PathBuf,
     /// Where logs and executions go; emptied before.
     #[arg(long)]
     folder: PathBuf,
@@ -57,6 +60,7 @@ async fn main() -> Result<ExitCode> {
         durable: arguments.durable,
         python: arguments.python,
         corpus: arguments.corpus,
+        adapter_tests: arguments.adapter_tests,
         folder: folder.clone(),
     })
     .await?;

@@ -13,6 +13,7 @@ use axum::{
     http::{Response, StatusCode},
 };
 
+pub use event::Format;
 pub use routes::{Route, Routes};
 
 use crate::invoke::{Invoke, InvokeError};
@@ -35,6 +36,7 @@ pub struct Gateway(tokio::task::JoinHandle<()>);
 
 #[derive(Debug)]
 struct Shared {
+    format: Format,
     routes: Routes,
     lambda: Invoke,
 }
@@ -58,10 +60,10 @@ impl Listening {
         &self.url
     }
 
-    /// Serves the API whose `routes` lead to functions behind `lambda`.
+    /// Serves the API whose `routes` lead to functions behind `lambda`, which get events of `format`.
     #[must_use]
-    pub fn serve(self, routes: Routes, lambda: Invoke) -> Gateway {
-        let router = Router::new().fallback(serve).with_state(Arc::new(Shared { routes, lambda }));
+    pub fn serve(self, format: Format, routes: Routes, lambda: Invoke) -> Gateway {
+        let router = Router::new().fallback(serve).with_state(Arc::new(Shared { format, routes, lambda }));
         Gateway(tokio::spawn(async move {
             // Ends with the task only.
             let _ = axum::serve(self.listener, router).await;
@@ -84,7 +86,14 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response<
         return event::error(StatusCode::PAYLOAD_TOO_LARGE);
     };
     let request_id = uuid::Uuid::new_v4().to_string();
-    let event = event::event(&parts, &body, &route.key(), &parameters, &request_id);
+    let routed = event::Routed {
+        parts: &parts,
+        body: &body,
+        route_key: &route.key(),
+        path_parameters: &parameters,
+        request_id: &request_id,
+    };
+    let event = event::event(shared.format, routed);
     let call = shared.lambda.call(&route.function, Bytes::from(event.to_string()));
     match tokio::time::timeout(PATIENCE, call).await {
         Ok(Ok(payload)) => event::response(&payload),

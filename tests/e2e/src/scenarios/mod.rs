@@ -1,8 +1,10 @@
 //! What is played, in which order.
 
+mod adapters;
 mod artifacts;
 mod callbacks;
 mod endings;
+mod guarded;
 mod kills;
 mod outages;
 mod play;
@@ -88,7 +90,11 @@ macro_rules! scenario {
 pub const ALL: &[Scenario] = &[
     // The slowest first, as they run at the same time.
     scenario!(Calm, endings::agent_timeout_and_late_callback),
+    scenario!(Calm, adapters::adapters_keep_the_contract),
     scenario!(Calm, endings::full_approval_path),
+    scenario!(Calm, guarded::senders_prove_themselves),
+    scenario!(Calm, guarded::webhooks_are_signed_and_repeated),
+    scenario!(Calm, guarded::rest_api_events),
     scenario!(Calm, endings::rejection),
     scenario!(Calm, endings::agent_failures),
     scenario!(Calm, endings::approval_timeout),
@@ -103,6 +109,7 @@ pub const ALL: &[Scenario] = &[
     scenario!(Outages, outages::dynamodb_refuses_stalls_and_cuts),
     scenario!(Outages, outages::s3_refuses_stalls_and_cuts),
     scenario!(Outages, outages::callbacks_while_storage_fails),
+    scenario!(Outages, outages::callbacks_that_nobody_could_store),
     scenario!(Kills, kills::each_function_is_killed_at_random),
 ];
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
@@ -109,8 +110,57 @@ pub(super) async fn callbacks_while_storage_fails(world: &World, options: Option
         let again = Message::success(&task.callback_token, winner.clone());
         let again = world.callbacks.deliver(&stack.callback_url, &again).await?.expect(200)?;
         ensure!(again.text("status") == "already_delivered", "{again:?}");
-        Ok(())
+        Ok(analyses)
     });
-    tokio::try_join!(try_join_all(deliveries), outage)?;
+    let (mut analyses, ()) = tokio::try_join!(try_join_all(deliveries), outage)?;
+
+    // What was kept in the meantime changes nothing: each token has its outcome.
+    let redriven = stack.api.call(Method::POST, "/dead-letters/redrive", None).await?.expect(200)?;
+    ensure!(redriven.body.get("remaining") == Some(&json!(0)), "{redriven:?}");
+    ensure!(dead_letters(world).await?.is_empty(), "there are dead letters left");
+    let is_quiet = analyses.iter_mut().all(|tasks| tasks.try_recv().is_err());
+    ensure!(is_quiet, "a callback was delivered twice");
+    Ok(())
+}
+
+async fn dead_letters(world: &World) -> Result<Vec<Value>> {
+    let listed = world.patient.api.get("/dead-letters").await?.expect(200)?;
+    Ok(listed.body.as_array().context("dead letters are a list")?.clone())
+}
+
+/// Senders that give up: the queue keeps what neither the table nor the bucket takes, and a redrive delivers it.
+pub(super) async fn callbacks_that_nobody_could_store(world: &World, _: Options) -> Result<()> {
+    let stack = &world.patient;
+    let waiting = [json!({ "findings": ["small"] }), findings(300_000)].map(|outcome| async move {
+        let topic = topic("given up");
+        let analyses = world.agents.script(&topic, Phase::Analysis, Behaviour::Hold);
+        let (_, task) = held(world, stack, &topic).await?;
+        anyhow::Ok((Message::success(&task.callback_token, outcome), analyses))
+    });
+    let mut waiting = try_join_all(waiting).await?;
+    for proxy in [&world.dynamodb, &world.s3] {
+        proxy.set(Fault::Refuse);
+    }
+    let refused = waiting.iter().map(|(message, _)| world.callbacks.send(&stack.callback_url, message));
+    let refused = try_join_all(refused).await;
+    for proxy in [&world.dynamodb, &world.s3] {
+        proxy.set(Fault::None);
+    }
+    for answer in refused? {
+        let answer = answer.expect(500)?;
+        ensure!(answer.text("error") == "Failed to store callback result", "{answer:?}");
+    }
+    ensure!(waiting.iter_mut().all(|(_, analyses)| analyses.try_recv().is_err()), "it was delivered");
+
+    let letters = dead_letters(world).await?;
+    ensure!(letters.len() == 2, "the dead letters are {letters:?}");
+    let redriven = stack.api.call(Method::POST, "/dead-letters/redrive", None).await?.expect(200)?;
+    ensure!(redriven.body == json!({ "delivered": 2, "remaining": 0 }), "{redriven:?}");
+    ensure!(dead_letters(world).await?.is_empty(), "they are still there");
+    for (message, analyses) in &mut waiting {
+        next_task(analyses, LATER).await?;
+        let again = world.callbacks.send(&stack.callback_url, message).await?.expect(200)?;
+        ensure!(again.text("status") == "already_delivered", "{again:?}");
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::Options;
-use crate::stack::World;
+use crate::{api::Api, stack::World};
 
 /// Each names the field that is wrong; what is too large is refused before anything reads it.
 pub(super) async fn bad_callbacks(world: &World, _: Options) -> Result<()> {
@@ -39,7 +39,13 @@ pub(super) async fn bad_callbacks(world: &World, _: Options) -> Result<()> {
 }
 
 pub(super) async fn bad_calls_of_the_api(world: &World, _: Options) -> Result<()> {
-    let api = &world.patient.api;
+    for stack in [&world.patient, &world.guarded] {
+        bad_calls(&stack.api).await?;
+    }
+    Ok(())
+}
+
+async fn bad_calls(api: &Api) -> Result<()> {
     for (body, field) in [
         (json!({}), "topic"),
         (json!({ "topic": " " }), "topic"),

@@ -14,9 +14,11 @@ use anyhow::{Context as _, Result};
 use crate::{
     agents::Agents,
     api::{Api, Callbacks},
-    gateway::{Gateway, Listening},
+    gateway::{Format, Gateway, Listening},
     invoke::Invoke,
+    proofs::{API_KEY, HMAC_SECRET, WEBHOOK_SECRET},
     proxy::Proxy,
+    receiver::Receiver,
     template::{Function, Template},
 };
 use lambda::{Hosted, Lambda};
@@ -41,6 +43,8 @@ pub struct Parts {
     pub python: PathBuf,
     /// What the embedded agents search in.
     pub corpus: PathBuf,
+    /// The tests of the adapters for AWS.
+    pub adapter_tests: PathBuf,
     /// A folder for everything that is written; it exists and is empty.
     pub folder: PathBuf,
 }
@@ -59,17 +63,21 @@ pub struct Stack {
     _gateway: Gateway,
 }
 
-/// Two deployments, and what they share.
+/// The deployments, and what they share.
 #[derive(Debug)]
 pub struct World {
     /// As a user deploys it.
     pub patient: Stack,
     /// Reviewers and agents have seconds.
     pub impatient: Stack,
-    /// Scripted agents of both.
+    /// Senders of callbacks prove who they are, others are told of callbacks, and a REST API stands before it.
+    pub guarded: Stack,
+    /// Scripted agents of all of them.
     pub agents: Agents,
     /// Who calls back.
     pub callbacks: Callbacks,
+    /// Whom the guarded stack tells of callbacks.
+    pub receiver: Receiver,
     /// Before DynamoDB.
     pub dynamodb: Proxy,
     /// Before S3.
@@ -78,10 +86,23 @@ pub struct World {
     pub moto: Moto,
     /// The functions' host.
     pub lambda: Lambda,
+    /// The tests of the adapters for AWS.
+    pub adapter_tests: PathBuf,
+}
+
+/// What a deployment has that others don't.
+struct Deployment<'a> {
+    name: &'a str,
+    format: Format,
+    /// Parameters of the template.
+    parameters: Vec<(&'static str, String)>,
+    /// Variables that the template can't say here.
+    variables: Vec<(&'static str, String)>,
 }
 
 /// A deployment whose functions don't run yet.
 struct Prepared {
+    format: Format,
     functions: Vec<Function>,
     listening: Listening,
     observer: Observer,
@@ -100,9 +121,10 @@ impl World {
         let dynamodb = Proxy::before(moto.address).await?;
         let s3 = Proxy::before(moto.address).await?;
         let agents = Agents::start().await?;
+        let receiver = Receiver::start().await?;
 
         let direct = format!("http://{}", moto.address);
-        let mut common: BTreeMap<String, String> = [
+        let common: BTreeMap<String, String> = [
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             ("AWS_REGION", moto::REGION.to_owned()),
@@ -116,25 +138,53 @@ impl World {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        let prepare = |name, given, silence| prepare(name, &template, parts, &moto, &agents, given, silence);
-        let mut patient = prepare("patient", common.clone(), None).await?;
-        common.insert("APPROVAL_TIMEOUT_SECONDS".to_owned(), APPROVAL_SECONDS.to_string());
-        let mut impatient = prepare("impatient", common, Some(SILENCE_SECONDS)).await?;
+        let prepare = |deployment| prepare(deployment, &template, parts, &moto, &agents, common.clone());
+        let mut patient = prepare(Deployment {
+            name: "patient",
+            format: Format::HttpApi,
+            parameters: Vec::new(),
+            variables: Vec::new(),
+        })
+        .await?;
+        let mut impatient = prepare(Deployment {
+            name: "impatient",
+            format: Format::HttpApi,
+            parameters: vec![("AgentHeartbeatTimeoutSeconds", SILENCE_SECONDS.to_string())],
+            variables: vec![("APPROVAL_TIMEOUT_SECONDS", APPROVAL_SECONDS.to_string())],
+        })
+        .await?;
+        let mut guarded = prepare(Deployment {
+            name: "guarded",
+            format: Format::RestApi,
+            parameters: vec![
+                ("CallbackApiKey", API_KEY.to_owned()),
+                ("CallbackHmacSecret", HMAC_SECRET.to_owned()),
+                ("CallbackWebhookSecret", WEBHOOK_SECRET.to_owned()),
+            ],
+            // The template takes https:// addresses only.
+            variables: vec![("CALLBACK_WEBHOOK_URLS", receiver.url().to_owned())],
+        })
+        .await?;
 
-        let mut hosted = std::mem::take(&mut patient.hosted);
-        hosted.append(&mut impatient.hosted);
+        let mut hosted = BTreeMap::new();
+        for deployment in [&mut patient, &mut impatient, &mut guarded] {
+            hosted.append(&mut deployment.hosted);
+        }
         let lambda = Lambda::start(&parts.durable, &hosted, &parts.folder).await?;
         let invoke = Invoke::at(&lambda.url)?;
         agents.connect(invoke.clone());
         Ok(Self {
             patient: patient.open(&template, &invoke)?,
             impatient: impatient.open(&template, &invoke)?,
+            guarded: guarded.open(&template, &invoke)?,
             agents,
             callbacks: Callbacks::new()?,
+            receiver,
             dynamodb,
             s3,
             moto,
             lambda,
+            adapter_tests: parts.adapter_tests.clone(),
         })
     }
 
@@ -154,14 +204,15 @@ impl World {
 }
 
 async fn prepare(
-    name: &str,
+    deployment: Deployment<'_>,
     template: &Template,
     parts: &Parts,
     moto: &Moto,
     agents: &Agents,
     mut given: BTreeMap<String, String>,
-    silence: Option<u64>,
 ) -> Result<Prepared> {
+    let Deployment { name, format, parameters: own_parameters, variables } = deployment;
+    given.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let listening = Listening::start().await?;
     given.insert("CALLBACK_API_URL".to_owned(), format!("{}/callbacks", listening.url()));
     let functions = template.functions(name)?;
@@ -173,9 +224,7 @@ async fn prepare(
         ("AnalystAgentArn", lambda_arn(&scripted)),
         ("WriterAgentArn", lambda_arn(&scripted)),
     ]);
-    if let Some(seconds) = silence {
-        parameters.insert("AgentHeartbeatTimeoutSeconds", seconds.to_string());
-    }
+    parameters.extend(own_parameters);
     let stores = template.stores(&functions, arn, &given);
     let outputs = moto.create_stack(name, &stores.body, &parameters).await?;
 
@@ -203,7 +252,7 @@ async fn prepare(
     let observer = moto
         .observe(&format!("{name}-observer"), known("APPROVAL_SNS_TOPIC_ARN")?, known("EVENT_BUS_NAME")?)
         .await?;
-    Ok(Prepared { functions, listening, observer: Observer::new(observer), hosted })
+    Ok(Prepared { format, functions, listening, observer: Observer::new(observer), hosted })
 }
 
 fn host(function: &Function, programs: &Path, environment: BTreeMap<String, String>) -> Result<Hosted> {
@@ -231,7 +280,7 @@ impl Prepared {
             callback_url: format!("{url}/callbacks"),
             observer: self.observer,
             functions: self.functions,
-            _gateway: self.listening.serve(routes, invoke.clone()),
+            _gateway: self.listening.serve(self.format, routes, invoke.clone()),
         })
     }
 }

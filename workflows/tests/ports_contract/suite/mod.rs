@@ -7,6 +7,7 @@
 
 pub mod artifacts;
 pub mod callbacks;
+pub mod dead_letters;
 pub mod events;
 pub mod executions;
 pub mod records;
@@ -15,7 +16,7 @@ use std::{any::Any, sync::Arc, time::SystemTime};
 
 use durable_runtime::protocol::Timestamp;
 use workflows::{
-    ports::{Artifacts, Callbacks, Events, NewRecord, Records, WorkflowId},
+    ports::{Artifacts, Callbacks, DeadLetterQueue, Events, NewRecord, Records, WorkflowId},
     research::{Parameters, ResearchInput},
 };
 
@@ -23,6 +24,7 @@ use workflows::{
 pub struct World {
     pub records: Arc<dyn Records>,
     pub callbacks: Arc<dyn Callbacks>,
+    pub dead_letters: Arc<dyn DeadLetterQueue>,
     pub artifacts: Arc<dyn Artifacts>,
     pub events: Arc<dyn Events>,
     /// What has to live as long as the stores.
@@ -46,7 +48,7 @@ macro_rules! contract {
     };
 }
 
-/// The rules of the four stores.
+/// The rules of the five stores.
 #[macro_export]
 macro_rules! stores_contract {
     ($world:path $(, $($note:tt)+)?) => {
@@ -76,6 +78,11 @@ macro_rules! stores_contract {
                 history_has_one_line_for_a_request,
                 a_dead_letter_is_open_until_it_is_redriven,
                 odd_tokens_are_tokens,
+            }
+            dead_letters {
+                a_callback_is_kept_whole_until_it_is_released,
+                a_large_callback_is_kept,
+                letters_of_the_store_are_none_of_the_queues,
             }
             artifacts {
                 what_is_put_is_read_back_and_replaced,

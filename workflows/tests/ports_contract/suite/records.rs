@@ -49,8 +49,11 @@ pub async fn everything_of_a_change_is_on_record(world: &World) {
     }
     let mut awaiting =
         Change::of(&id, "request_approval").to(Status::AwaitingApproval).now_at("human_approval");
-    awaiting.approval =
-        Some(ApprovalRequest { callback_id: "c-1".to_owned(), review_url: "https://x/?a=b&c=d".to_owned() });
+    awaiting.approval = Some(ApprovalRequest {
+        callback_id: "c-1".to_owned(),
+        review_url: "https://x/?a=b&c=d".to_owned(),
+        analysis: Some(ArtifactRef::new("bucket", "w/analysis.json")),
+    });
     world.records.apply(awaiting).await.unwrap();
     let mut completed = Change::of(&id, "finalize_workflow")
         .to(Status::Completed)

@@ -1,9 +1,9 @@
-//! An HTTP request as the event of an HTTP API (payload format 2.0), and the function's answer back.
+//! An HTTP request as the event of a gateway, and the function's answer back.
 
-use std::{
-    collections::BTreeMap,
-    time::{SystemTime, UNIX_EPOCH},
-};
+mod http_api;
+mod rest_api;
+
+use std::collections::BTreeMap;
 
 use axum::{
     body::{Body, Bytes},
@@ -11,88 +11,66 @@ use axum::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// The event that API Gateway makes of a request.
-pub(super) fn event(
-    parts: &Parts,
-    body: &Bytes,
-    route_key: &str,
-    path_parameters: &BTreeMap<String, String>,
-    request_id: &str,
-) -> Value {
-    let mut headers = Map::new();
-    for name in parts.headers.keys() {
-        let values: Vec<_> = parts
-            .headers
-            .get_all(name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-            .collect();
-        headers.insert(name.as_str().to_owned(), Value::String(values.join(",")));
-    }
-    let header = |name: &str| headers.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let path = parts.uri.path();
-    let query = parts.uri.query().unwrap_or_default();
-    let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": route_key,
-        "rawPath": path,
-        "rawQueryString": query,
-        "headers": headers,
-        "requestContext": {
-            "accountId": "000000000000",
-            "apiId": "local",
-            "domainName": header("host"),
-            "domainPrefix": "local",
-            "http": {
-                "method": parts.method.as_str(),
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
-                "userAgent": header("user-agent"),
-            },
-            "requestId": request_id,
-            "routeKey": route_key,
-            "stage": "$default",
-            "time": "01/Jan/2026:00:00:00 +0000",
-            "timeEpoch": epoch,
-        },
-        "isBase64Encoded": false,
-    });
-    let Some(fields) = event.as_object_mut() else { return event };
-    let query: Map<String, Value> = query_parameters(query);
-    if !query.is_empty() {
-        fields.insert("queryStringParameters".to_owned(), Value::Object(query));
-    }
-    if !path_parameters.is_empty() {
-        fields.insert("pathParameters".to_owned(), json!(path_parameters));
-    }
-    if !body.is_empty() {
-        // As the gateway does: what is no text travels as Base64.
-        let (text, is_encoded) = match std::str::from_utf8(body) {
-            Ok(text) => (text.to_owned(), false),
-            Err(_) => (BASE64_STANDARD.encode(body), true),
-        };
-        fields.insert("body".to_owned(), Value::String(text));
-        fields.insert("isBase64Encoded".to_owned(), Value::Bool(is_encoded));
-    }
-    event
+/// Which of API Gateway's two APIs stands before the functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// An HTTP API, as the template has one: payload format 2.0.
+    HttpApi,
+    /// A REST API: payload format 1.0.
+    RestApi,
 }
 
-/// Decoded; parameters that are given twice are joined by commas.
-fn query_parameters(query: &str) -> Map<String, Value> {
-    let decoded = |text: &str| {
-        let text = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
-    };
-    let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        parameters.entry(decoded(name)).or_default().push(decoded(value));
+/// A request that found its route.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Routed<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) body: &'a Bytes,
+    /// Method and path, as the route writes them.
+    pub(super) route_key: &'a str,
+    pub(super) path_parameters: &'a BTreeMap<String, String>,
+    pub(super) request_id: &'a str,
+}
+
+/// The event that API Gateway makes of a request.
+pub(super) fn event(format: Format, request: Routed<'_>) -> Value {
+    match format {
+        Format::HttpApi => http_api::event(request),
+        Format::RestApi => rest_api::event(request),
     }
-    parameters.into_iter().map(|(name, values)| (name, Value::String(values.join(",")))).collect()
+}
+
+impl Routed<'_> {
+    /// A header's values, in order.
+    fn values(&self, name: &HeaderName) -> Vec<String> {
+        let values = self.parts.headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    }
+
+    /// Decoded, each with all its values.
+    fn query_parameters(&self) -> BTreeMap<String, Vec<String>> {
+        let decoded = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        };
+        let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let query = self.parts.uri.query().unwrap_or_default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            parameters.entry(decoded(name)).or_default().push(decoded(value));
+        }
+        parameters
+    }
+
+    /// As the gateway does: what is no text travels as Base64, which the second value says.
+    fn body(&self) -> (Option<String>, bool) {
+        match std::str::from_utf8(self.body) {
+            Ok("") => (None, false),
+            Ok(text) => (Some(text.to_owned()), false),
+            Err(_) => (Some(BASE64_STANDARD.encode(self.body)), true),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -157,30 +135,15 @@ mod tests {
 
     use super::*;
 
-    fn event_of(uri: &str, body: &'static [u8]) -> Value {
-        let request = Request::post(uri).header("X-A", "1").header("X-A", "2").body(()).unwrap();
+    /// The event of a request with a header that comes twice.
+    pub(super) fn event_of(format: Format, uri: &str, body: &'static [u8]) -> Value {
+        let request =
+            Request::post(uri).header("X-Two-Times", "1").header("X-Two-Times", "2").body(()).unwrap();
         let (parts, ()) = request.into_parts();
-        let parameters = BTreeMap::from([("id".to_owned(), "w".to_owned())]);
-        event(&parts, &Bytes::from_static(body), "POST /a/{id}", &parameters, "r")
-    }
-
-    #[test]
-    fn a_request_becomes_an_event_of_format_two() {
-        let event = event_of("/a/w?status=RUNNING&x=1&x=a+%26", b"{}");
-        assert_eq!(event["version"], "2.0");
-        assert_eq!(event["headers"]["x-a"], "1,2");
-        assert_eq!(event["queryStringParameters"], json!({ "status": "RUNNING", "x": "1,a &" }));
-        assert_eq!(event["pathParameters"], json!({ "id": "w" }));
-        assert_eq!(event["requestContext"]["http"]["method"], "POST");
-        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("{}"), &json!(false)));
-    }
-
-    #[test]
-    fn what_is_absent_stays_absent_and_what_is_no_text_is_encoded() {
-        let event = event_of("/a/w", b"");
-        assert!(event.get("body").is_none() && event.get("queryStringParameters").is_none());
-        let event = event_of("/a/w", b"\xff");
-        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/w=="), &json!(true)));
+        let path_parameters = &BTreeMap::from([("id".to_owned(), "w".to_owned())]);
+        let body = &Bytes::from_static(body);
+        let (parts, route_key, request_id) = (&parts, "POST /a/{id}", "r");
+        event(format, Routed { parts, body, route_key, path_parameters, request_id })
     }
 
     #[test]
