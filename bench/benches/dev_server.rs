@@ -3,22 +3,15 @@
 
 use std::{path::Path, time::Instant};
 
-use bench::{
-    Figure, bootstrap,
-    engine::{run_many, run_one},
-    machine, processes,
-    timing::{median, median_ratio},
-};
+use bench::{Figure, bootstrap, engine, machine, processes};
 use durable_cli::{DevServer, FunctionConfig};
 
 const CONCURRENT: usize = 64;
 const STEPS: u64 = 20;
 /// Batches of concurrent executions that are measured, after two that warm up.
 const BATCHES: u64 = 12;
-/// Steps of an execution that runs alone, and how many of these there are.
-const ALONE: u64 = 200;
-const ROUNDS: usize = 15;
-const SYNCS: usize = 100;
+/// Executions that run alone.
+const ROUNDS: u32 = 15;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,25 +28,17 @@ async fn server(data: &Path) -> Result<DevServer, Box<dyn std::error::Error>> {
     Ok(DevServer::builder().data(data).function("survey", function).start().await?)
 }
 
-/// One execution: each step waits for the disk once, so the disk is the measure. Both are measured in turns,
-/// because the disk's speed drifts.
 async fn alone(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let server = server(&folder.join("alone")).await?;
-    run_one(server.engine(), "survey", ALONE).await?;
-    let (mut syncs, mut steps) = (Vec::new(), Vec::new());
     let commits = server.engine().counters().commits;
-    for _ in 0..ROUNDS {
-        syncs.push(machine::sync_time(folder, SYNCS)?);
-        let begun = Instant::now();
-        run_one(server.engine(), "survey", ALONE).await?;
-        steps.push(begun.elapsed() / u32::try_from(ALONE)?);
-    }
+    let alone = engine::alone(server.engine(), "survey", folder, ROUNDS).await?;
     let commits = server.engine().counters().commits - commits;
-    assert!(commits >= ALONE * ROUNDS as u64, "each step of an execution alone is a commit");
-    let ratio = median_ratio(&steps, &syncs);
-    Figure::new("function process alone, time of a durable step", median(steps).as_secs_f64() * 1e6, "µs")
+    assert!(commits >= alone.steps, "each step of an execution alone is a commit");
+    let step = alone.step.as_secs_f64() * 1e6;
+    Figure::new("function process alone, time of a durable step", step, "µs").report();
+    Figure::new("function process alone, a step against one fdatasync", alone.ratio, "×")
+        .at_most(2.0)
         .report();
-    Figure::new("function process alone, a step against one fdatasync", ratio, "×").at_most(2.0).report();
     server.shutdown(std::time::Duration::ZERO).await;
     Ok(())
 }
@@ -63,18 +48,17 @@ async fn alone(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
 /// too.
 async fn concurrent(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let server = server(&folder.join("concurrent")).await?;
-    let engine = server.engine();
     // As many processes as there will be.
     for _ in 0..2 {
-        run_many(engine, "survey", STEPS, CONCURRENT).await?;
+        engine::run_many(server.engine(), "survey", STEPS, CONCURRENT).await?;
     }
     let (commits, cpu, begun) =
-        (engine.counters().commits, processes::cpu_time_with_children()?, Instant::now());
+        (server.engine().counters().commits, processes::cpu_time_with_children()?, Instant::now());
     for _ in 0..BATCHES {
-        run_many(engine, "survey", STEPS, CONCURRENT).await?;
+        engine::run_many(server.engine(), "survey", STEPS, CONCURRENT).await?;
     }
     let (elapsed, cpu) = (begun.elapsed(), processes::cpu_time_with_children()? - cpu);
-    let commits = engine.counters().commits - commits;
+    let commits = server.engine().counters().commits - commits;
     let steps = (BATCHES * STEPS * CONCURRENT as u64) as f64;
     let of = format!("{CONCURRENT} function processes × {STEPS} steps");
     Figure::new(format!("{of}, durable steps a second"), steps / elapsed.as_secs_f64(), "").report();

@@ -4,10 +4,9 @@ use std::{path::Path, time::Instant};
 
 use bench::{
     Figure,
-    engine::{run_many, run_one},
+    engine::{self, run_many},
     history::survey,
     machine,
-    timing::{median, median_ratio},
 };
 use durable_engine::Engine;
 
@@ -15,10 +14,8 @@ const CONCURRENT: usize = 256;
 const STEPS: u64 = 20;
 /// Batches of concurrent executions that are measured, after one that warms up.
 const BATCHES: u64 = 8;
-/// Steps of an execution that runs alone, and how many of these there are.
-const ALONE: u64 = 200;
-const ROUNDS: usize = 9;
-const SYNCS: usize = 100;
+/// Executions that run alone.
+const ROUNDS: u32 = 9;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,34 +24,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     concurrent(folder.path()).await
 }
 
-fn engine(database: &Path) -> Result<Engine, durable_engine::OpenError> {
+fn open(database: &Path) -> Result<Engine, durable_engine::OpenError> {
     Engine::builder().sqlite(database).workflow(durable_runtime::workflow(survey)).open()
 }
 
-/// One execution: each step waits for the disk once, so the disk is the measure. Both are measured in turns,
-/// because the disk's speed drifts.
 async fn alone(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let engine = engine(&folder.join("alone.db"))?;
-    run_one(&engine, "survey", ALONE).await?;
-    let (mut syncs, mut steps) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        syncs.push(machine::sync_time(folder, SYNCS)?);
-        let begun = Instant::now();
-        run_one(&engine, "survey", ALONE).await?;
-        steps.push(begun.elapsed() / u32::try_from(ALONE)?);
-    }
-    let ratio = median_ratio(&steps, &syncs);
-    let microseconds = |times| median(times).as_secs_f64() * 1e6;
-    Figure::new("one append of 4 KiB with fdatasync on this disk", microseconds(syncs), "µs").report();
-    Figure::new("one execution alone, time of a durable step", microseconds(steps), "µs").report();
-    Figure::new("one execution alone, a step against one fdatasync", ratio, "×").at_most(1.3).report();
+    let engine = open(&folder.join("alone.db"))?;
+    let alone = engine::alone(&engine, "survey", folder, ROUNDS).await?;
+    let microseconds = |time: std::time::Duration| time.as_secs_f64() * 1e6;
+    Figure::new("one append of 4 KiB with fdatasync on this disk", microseconds(alone.sync), "µs").report();
+    Figure::new("one execution alone, time of a durable step", microseconds(alone.step), "µs").report();
+    Figure::new("one execution alone, a step against one fdatasync", alone.ratio, "×").at_most(1.3).report();
     Ok(())
 }
 
 /// Many executions: they share commits, so the processor is the measure. Each commit syncs the disk once. Merging
 /// the write-ahead log into the database syncs it too, about 0.3 times for 40 steps as strace counts them.
 async fn concurrent(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let engine = engine(&folder.join("concurrent.db"))?;
+    let engine = open(&folder.join("concurrent.db"))?;
     run_many(&engine, "survey", STEPS, CONCURRENT).await?;
     let (commits, cpu, begun) = (engine.counters().commits, machine::cpu_time(), Instant::now());
     for _ in 0..BATCHES {

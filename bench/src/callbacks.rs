@@ -84,6 +84,7 @@ impl Ours {
         let ports = Ports {
             records: Arc::new(SqliteRecords::new(database.clone())),
             callbacks: Arc::new(SqliteCallbacks::new(database.clone())),
+            dead_letter_queue: None,
             artifacts: artifacts.clone(),
             agents: Arc::new(A2aAgents::new(nobody)),
             notify: Arc::new(LogAndWebhook::new(None)),

@@ -7,6 +7,7 @@ pub mod bootstrap;
 pub mod callbacks;
 pub mod engine;
 mod figure;
+pub mod generated_crates;
 pub mod history;
 pub mod lambda_host;
 pub mod machine;

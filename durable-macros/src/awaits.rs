@@ -88,14 +88,13 @@ impl Rewriter<'_> {
             return Some(head + 1);
         }
         let parameters = closure_parameters_len(tokens, body_at)?;
-        if !is_brace(tokens, body_at + parameters) {
-            return None;
-        }
+        let start = body_at + parameters;
+        let (body, len) = closure_body(tokens, start)?;
         copy(tokens, at + 1, usize::from(has_move) + parameters, output);
         let mut block = quote_spanned! {span=> async move };
-        self.copy_rewriting_groups(tokens, body_at + parameters, Scope::Durable, &mut block);
+        self.copy_rewriting_groups(&[body], 0, Scope::Durable, &mut block);
         output.extend(self.wrapped(block, span, scope));
-        Some(body_at + parameters + 1 - at)
+        Some(start + len - at)
     }
 
     fn wrapped(&self, block: TokenStream, span: Span, scope: Scope) -> TokenStream {
@@ -169,6 +168,22 @@ pub(crate) fn closure_parameters_len(tokens: &[TokenTree], at: usize) -> Option<
     }
     let close = (at + 1..tokens.len()).find(|end| is_punct(tokens, *end, '|'))?;
     Some(close + 1 - at)
+}
+
+/// The body of a closure as a block, and how many tokens it is written with: a block, or an expression up to the next
+/// comma.
+fn closure_body(tokens: &[TokenTree], at: usize) -> Option<(TokenTree, usize)> {
+    if is_brace(tokens, at) {
+        return tokens.get(at).map(|block| (block.clone(), 1));
+    }
+    let rest = tokens.get(at..)?;
+    let ends =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ';'));
+    let len = rest.iter().position(ends).unwrap_or(rest.len());
+    let expression: TokenStream = rest.iter().take(len).cloned().collect();
+    let mut block = Group::new(Delimiter::Brace, expression);
+    block.set_span(rest.get(len.checked_sub(1)?)?.span());
+    Some((TokenTree::Group(block), len))
 }
 
 fn generics_len(tokens: &[TokenTree], at: usize) -> usize {
@@ -255,5 +270,9 @@ mod tests {
         check("rand::random::<u32>() + a.await", "rand::random::<u32>() + a.__durable_await().await");
         check("async |x| { x.await }", "|x| p::block(async move { x.__durable_await().await })");
         check("async move || { 1 }", "move || p::block(async move { 1 })");
+        check(
+            "map(v, async |x| f(x, 1).await?, g)",
+            "map(v, |x| p::block(async move { f(x, 1).__durable_await().await? }), g)",
+        );
     }
 }

@@ -210,7 +210,15 @@ impl<'a> Walk<'a> {
 
 impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
-        self.performed(&awaited.base);
+        match &*awaited.base {
+            // What leaves the block goes on behind it.
+            Expr::Async(block) if leaves_early(block.block.to_token_stream()) => {
+                let inside = self.apart(|walk| walk.visit_block(&block.block));
+                self.awaited = true;
+                self.scope("Block", "", block.span(), &inside);
+            }
+            operation => self.performed(operation),
+        }
     }
 
     fn visit_expr_try(&mut self, tried: &'ast syn::ExprTry) {
@@ -301,6 +309,16 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_expr_closure(&mut self, _: &'ast ExprClosure) {}
     fn visit_expr_async(&mut self, _: &'ast syn::ExprAsync) {}
     fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// Whether there is a `?` or a `return`.
+fn leaves_early(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Punct(punct) => punct.as_char() == '?',
+        TokenTree::Ident(ident) => ident == "return",
+        TokenTree::Group(group) => leaves_early(group.stream()),
+        TokenTree::Literal(_) => false,
+    })
 }
 
 /// `"name", .., { block }` of `step!` and `saga!`.

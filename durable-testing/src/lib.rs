@@ -27,6 +27,7 @@
 //! | Does it survive a service that misbehaves? | [`FaultCampaign`], [`Faults`] |
 //! | Does the order of concurrent work matter? | [`Explore`] |
 //! | May this change be deployed while executions run? | [`replay()`], [`assert_replays`] |
+//! | What does this change do to the shape of the workflow? | [`assert_graph`] |
 //!
 //! The README of this crate has a worked example of each.
 
@@ -35,12 +36,14 @@ mod between;
 mod campaign;
 mod clock;
 mod crash;
+mod diff;
 mod effects;
 mod engine;
 mod explore;
 mod fakes;
 mod faults;
 mod gate;
+mod graph;
 mod history;
 mod outside;
 mod probe;
@@ -61,6 +64,7 @@ pub use effects::{Effect, effect, effects, take_effects};
 pub use engine::TestEngine;
 pub use explore::{Explore, Explored, NoSchedule, Schedule};
 pub use faults::Faults;
+pub use graph::assert_graph;
 pub use history::{OperationHistory, RunHistory};
 pub use probe::Boundary;
 pub use replay::{

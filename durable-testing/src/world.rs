@@ -94,9 +94,16 @@ pub(crate) async fn deliver(test: &TestEngine, id: &str, message: Message) {
                 _ = lives.changed() => None,
             };
             match sent {
-                // A repetition after a lost acknowledgement finds the callback closed.
-                Some(Ok(()) | Err(CallbackError::Closed { .. })) => return,
-                Some(Err(CallbackError::Unknown { .. })) => return,
+                Some(Ok(())) => return,
+                // A repetition after a lost acknowledgement finds the callback closed, and who is too late is told so.
+                Some(Err(
+                    CallbackError::Closed { .. }
+                    | CallbackError::Unknown { .. }
+                    | CallbackError::TimedOut { .. }
+                    | CallbackError::ExecutionEnded { .. },
+                )) => return,
+                Some(Err(error @ CallbackError::TooLarge { .. })) => panic!("{error}"),
+                // The engine dies.
                 Some(Err(_)) | None => {}
             }
         } else {

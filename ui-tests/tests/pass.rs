@@ -11,6 +11,8 @@
 mod argument_not_clone;
 #[path = "../pass/async_closure.rs"]
 mod async_closure;
+#[path = "../pass/async_closure_without_a_block.rs"]
+mod async_closure_without_a_block;
 #[path = "../pass/at_most_once_without_a_result.rs"]
 mod at_most_once_without_a_result;
 #[path = "../pass/at_most_once_without_interrupted.rs"]
@@ -97,6 +99,8 @@ mod join_without_branches;
 mod map_plain_future;
 #[path = "../pass/name_not_ascii.rs"]
 mod name_not_ascii;
+#[path = "../pass/name_that_differs.rs"]
+mod name_that_differs;
 #[path = "../pass/network.rs"]
 mod network;
 #[path = "../pass/not_a_function.rs"]

@@ -143,8 +143,10 @@ impl State {
             EventDetails::ChainedInvokeTimedOut(details) => {
                 self.end_invoke(event, Status::TimedOut, details.error.payload.clone())?;
             }
-            // How the execution itself ended is compared by the caller.
-            EventDetails::ExecutionSucceeded(_)
+            // How the execution itself ended is compared by the caller. A pause changes nothing that an invocation sees.
+            EventDetails::ExecutionPaused(_)
+            | EventDetails::ExecutionResumed(_)
+            | EventDetails::ExecutionSucceeded(_)
             | EventDetails::ExecutionFailed(_)
             | EventDetails::ExecutionStopped(_)
             | EventDetails::ExecutionTimedOut(_)
