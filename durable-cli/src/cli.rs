@@ -23,7 +23,11 @@ enum Command {
     Show(commands::show::Show),
     History(commands::history::History),
     Logs(commands::logs::Logs),
+    Graph(commands::graph::Graph),
+    Pause(commands::pause::Pause),
+    Resume(commands::pause::Resume),
     Stop(commands::stop::Stop),
+    Delete(commands::delete::Delete),
     Callback(commands::callback::Callback),
     /// Prints a completion script for a shell.
     #[command(after_help = "\
@@ -66,7 +70,11 @@ async fn run(command: Command) -> Result<ExitCode, CommandError> {
         Command::Show(command) => command.run().await,
         Command::History(command) => command.run().await,
         Command::Logs(command) => command.run().await,
+        Command::Graph(command) => command.run().await,
+        Command::Pause(command) => command.run().await,
+        Command::Resume(command) => command.run().await,
         Command::Stop(command) => command.run().await,
+        Command::Delete(command) => command.run().await,
         Command::Callback(command) => command.run().await,
         Command::Completions { shell } => {
             // Not straight to stdout: the generator panics when its reader goes away.

@@ -26,6 +26,7 @@
 //! | `http` | connections with limits, and who may call |
 //! | `logs` | what functions write, by execution |
 //! | `client` | calls of the REST API |
+//! | `trace` | X-Ray headers |
 //! | `commands` | the command line, one file for each command |
 
 #[doc(hidden)]
@@ -37,7 +38,8 @@ mod host;
 mod http;
 mod logs;
 mod server;
+mod trace;
 
-pub use config::{ConfigError, FunctionConfig, Settings};
+pub use config::{ConfigError, FunctionConfig, NoRetention, Retention, Settings};
 pub use logs::{LogLine, Stream};
 pub use server::{DevServer, ServerBuilder, StartError};

@@ -62,6 +62,8 @@ pub(crate) struct LogStore {
 enum Command {
     Append { name: String, line: LogLine },
     Read { name: String, reply: oneshot::Sender<Vec<LogLine>> },
+    Untouched { since: Timestamp, reply: oneshot::Sender<Vec<String>> },
+    Remove { name: String },
 }
 
 impl LogStore {
@@ -94,6 +96,20 @@ impl LogStore {
         let _ = self.sender.send(Command::Read { name: execution.to_owned(), reply });
         lines.await.unwrap_or_default()
     }
+
+    /// The executions of whose logs the last line is older than this.
+    pub(crate) async fn untouched_since(&self, since: Timestamp) -> Vec<String> {
+        let (reply, names) = oneshot::channel();
+        // As above.
+        let _ = self.sender.send(Command::Untouched { since, reply });
+        names.await.unwrap_or_default()
+    }
+
+    /// Removes an execution's log.
+    pub(crate) fn remove(&self, execution: &str) {
+        // As above.
+        let _ = self.sender.send(Command::Remove { name: execution.to_owned() });
+    }
 }
 
 fn keep(mut shelf: Shelf, echo: Echo, commands: &mpsc::Receiver<Command>) {
@@ -109,6 +125,12 @@ fn keep(mut shelf: Shelf, echo: Echo, commands: &mpsc::Receiver<Command>) {
                 }
             }
             Command::Read { name, reply } => drop(reply.send(shelf.read(&name))),
+            Command::Untouched { since, reply } => drop(reply.send(shelf.untouched(since))),
+            Command::Remove { name } => {
+                if let Err(error) = shelf.remove(&name) {
+                    tracing::warn!(%error, "the log of an execution that is gone could not be removed");
+                }
+            }
         }
     }
 }
@@ -155,6 +177,41 @@ impl Shelf {
             }
         }
     }
+
+    fn untouched(&self, since: Timestamp) -> Vec<String> {
+        let is_execution = |name: &str| !name.starts_with('@');
+        match self {
+            Self::Memory(logs) => {
+                let is_old = |lines: &[LogLine]| lines.last().is_none_or(|line| line.time < since);
+                let old = logs.iter().filter(|(name, lines)| is_execution(name) && is_old(lines));
+                old.map(|(name, _)| name.clone()).collect()
+            }
+            Self::Folder { folder, .. } => {
+                let old = |entry: fs::DirEntry| {
+                    let name = entry.file_name().to_str()?.strip_suffix(".jsonl")?.to_owned();
+                    let touched = Timestamp::from(entry.metadata().ok()?.modified().ok()?);
+                    (is_execution(&name) && touched < since).then_some(name)
+                };
+                fs::read_dir(folder).into_iter().flatten().flatten().filter_map(old).collect()
+            }
+        }
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        match self {
+            Self::Memory(logs) => {
+                logs.remove(name);
+                Ok(())
+            }
+            Self::Folder { folder, open } => {
+                open.take_if(|(last, _)| last == name);
+                match fs::remove_file(path_of(folder, name)?) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
 }
 
 /// Names are execution ids and function names; anything else must not become a path.
@@ -194,6 +251,27 @@ mod tests {
             assert_eq!(logs.read("b-2").await, [line("other")]);
             assert_eq!(logs.read("@f").await, [line("starting")]);
             assert_eq!(logs.read("../a-1").await, []);
+        }
+    }
+
+    #[tokio::test]
+    async fn old_logs_are_found_and_can_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        for folder in [None, Some(folder.path())] {
+            let logs = LogStore::open(folder, Echo::Off).unwrap();
+            logs.append(Some("a-1"), line("one"));
+            logs.append(None, line("starting"));
+            assert!(logs.untouched_since(Timestamp::from_millis(1)).await.is_empty());
+            let later =
+                Timestamp::from(std::time::SystemTime::now()).after(std::time::Duration::from_secs(9));
+            assert_eq!(logs.untouched_since(later).await, ["a-1"]);
+            logs.remove("a-1");
+            logs.remove("b-2");
+            logs.remove("../a-1");
+            assert_eq!(logs.read("a-1").await, []);
+            assert!(logs.untouched_since(later).await.is_empty());
+            logs.append(Some("a-1"), line("again"));
+            assert_eq!(logs.read("a-1").await, [line("again")]);
         }
     }
 }

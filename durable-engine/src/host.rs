@@ -25,11 +25,12 @@ use crate::{
 /// How long to wait before the end of an invocation is written again, after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// An invocation whose beginning is durable.
+/// An invocation whose beginning is durable, or on its way to be.
 pub(crate) struct Begun {
     pub(crate) slot: Arc<Slot>,
     pub(crate) id: Uuid,
     pub(crate) tenant: Option<Arc<str>>,
+    pub(crate) trace_header: Option<Arc<str>>,
     pub(crate) input: InvocationInput,
     pub(crate) workflow: SharedWorkflow,
     pub(crate) permit: Permit,
@@ -38,14 +39,14 @@ pub(crate) struct Begun {
 /// Runs an invocation to its end and records how it ended. Dropped half-way when the engine stops: the
 /// execution then goes on after the next start of the engine, as after a crash.
 pub(crate) async fn run(core: Arc<Core>, begun: Begun) {
-    let Begun { slot, id, tenant, input, workflow, permit } = begun;
+    let Begun { slot, id, tenant, trace_header, input, workflow, permit } = begun;
     let environment = Environment {
         service: Arc::new(ServiceFace(Arc::clone(&core))),
         clock: Arc::clone(&core.clock),
         options: core.driver_options.clone(),
         request_id: Some(id.to_string().into()),
         tenant_id: tenant,
-        trace_header: None,
+        trace_header,
     };
     let mut invocation: BoxFuture<'static, _> =
         Box::pin(catch_panic(Box::pin(async move { workflow.invoke(input, environment).await })));
@@ -84,7 +85,7 @@ async fn record_end(
     let mut permit = Some(permit);
     loop {
         match core.finish_invocation(key, id, ended.clone(), &mut permit).await {
-            Ok(()) | Err(StoreError::Closed) => return,
+            Ok(()) | Err(StoreError::Closed | StoreError::Removed) => return,
             Err(error) => {
                 tracing::error!(%error, "the end of an invocation could not be written; it is written again");
                 tokio::time::sleep(STORE_PAUSE).await;

@@ -27,6 +27,6 @@ pub use engine::{
     ExecutionSummary, History, HistoryPage, ListFilter, Progress, StartOptions, Started,
 };
 pub use payloads::PayloadDirectory;
-pub use service::{CallbackOutcome, ExecutionStatus, PageLimit};
+pub use service::{CallbackOutcome, ExecutionStatus, PageLimit, Pause, PauseOptions, ResumeOptions};
 pub use store::{Counters, MemoryStore, OpenError};
 pub use typed::{ResultError, Run, RunError};

@@ -37,7 +37,8 @@ async fn an_execution_suspends_on_a_wait_and_finishes_after_it() {
         let started = engine.start_raw("step-then-wait", StartOptions::default(), "1".into()).await.unwrap();
         assert!(started.is_new);
         until_suspended(&engine, &started.arn).await;
-        assert_eq!(engine.executions_in_memory(), 0, "a suspended execution costs no memory");
+        // A suspended execution costs no memory, once the write that suspended it is over.
+        until("it left the memory", || async { engine.executions_in_memory() == 0 }).await;
         clock.advance(Duration::from_secs(59));
         assert_eq!(engine.get(&started.arn).await.unwrap().status, ExecutionStatus::Running);
         clock.advance(Duration::from_secs(1));
@@ -347,5 +348,80 @@ async fn history_is_read_in_pages_in_both_directions() {
             }
             assert_eq!(events, all);
         }
+    }
+}
+
+#[tokio::test]
+async fn an_operation_can_be_waited_for_while_its_execution_goes_on() {
+    for backend in Backend::both() {
+        let clock = TestClock::new();
+        let may_end = Arc::new(tokio::sync::Notify::new());
+        let gate = Arc::clone(&may_end);
+        let steps = workflow("steps", move |invocation| {
+            let gate = Arc::clone(&gate);
+            async move {
+                for name in ["first", "second"] {
+                    let mut done = update(name, OperationType::Step, OperationAction::Succeed);
+                    done.name = Some(name.into());
+                    done.payload = Some(format!("\"{name}\"").into());
+                    invocation.checkpoint(vec![done]).await.map_err(ended)?;
+                }
+                gate.notified().await;
+                succeeded("1")
+            }
+        });
+        let engine = backend.builder(&clock).workflow(steps).open().unwrap();
+        engine.start_raw("steps", StartOptions::named("x"), "1".into()).await.unwrap();
+        let waiting = {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.wait_for_operation("x", "second").await })
+        };
+        let absent = {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.wait_for_operation("x", "third").await })
+        };
+        let second = waiting.await.unwrap().unwrap().unwrap();
+        assert_eq!(second.step_details.unwrap().result.as_deref(), Some("\"second\""));
+        assert_eq!(engine.get("x").await.unwrap().status, ExecutionStatus::Running);
+        // One that ended long ago, and one that there never is.
+        let first = engine.wait_for_operation("x", "first").await.unwrap().unwrap();
+        assert_eq!(first.step_details.unwrap().result.as_deref(), Some("\"first\""));
+        assert!(!absent.is_finished());
+        may_end.notify_one();
+        assert!(absent.await.unwrap().unwrap().is_none());
+        assert!(engine.wait_for_operation("x", "first").await.unwrap().is_some(), "after the end, too");
+        let unknown = engine.wait_for_operation("nobody", "first").await.unwrap_err();
+        assert!(matches!(unknown, EngineError::NotFound { .. }), "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn an_eager_start_is_as_durable_once_it_returns_and_one_that_is_refused_leaves_nothing() {
+    for backend in Backend::both() {
+        let clock = TestClock::new();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&begun);
+        let steps = workflow("steps", move |invocation| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                invocation.step("s", "1").await?;
+                succeeded("1")
+            }
+        });
+        let engine = backend.builder(&clock).workflow(steps).open().unwrap();
+        let eager = || StartOptions { eager: true, ..StartOptions::named("x") };
+        let started = engine.start_raw("steps", eager(), "1".into()).await.unwrap();
+        assert!(started.is_new);
+        assert_eq!(engine.get("x").await.unwrap().arn, started.arn);
+        assert_eq!(engine.wait_for_end("x").await.unwrap().status, ExecutionStatus::Succeeded);
+
+        let refused = engine.start_raw("steps", eager(), "2".into()).await.unwrap_err();
+        assert!(matches!(refused, EngineError::AlreadyStarted { .. }), "{refused}");
+        // Its invocation had begun, and found that there is no such execution.
+        until("the second one ended", || async { engine.executions_in_memory() == 0 }).await;
+        assert!(begun.load(Ordering::SeqCst) <= 2);
+        let all = engine.list(ListFilter::default()).await.unwrap().executions;
+        assert_eq!(all.iter().map(|it| it.arn.as_str()).collect::<Vec<_>>(), [started.arn.as_str()]);
+        assert_eq!(event_types(&engine, "x").await.len(), 5);
     }
 }

@@ -83,7 +83,7 @@ zero_sized!(Plain);
 impl<T: DurableValue, E: DurableError, S: Serdes<T>> Codec<Result<T, E>> for Fallible<S> {
     fn encode(value: &Result<T, E>) -> Result<Outcome, SerdesError> {
         match value {
-            Ok(value) => S::serialize(value).map(|text| Outcome::Succeeded(Some(text.into()))),
+            Ok(value) => succeeded(S::serialize(value)),
             Err(error) => encode_error(error).map(Outcome::Failed),
         }
     }
@@ -102,7 +102,7 @@ impl<T: DurableValue, E: DurableError, S: Serdes<T>> Codec<Result<T, E>> for Fal
 
 impl<T: DurableValue, S: Serdes<T>> Codec<T> for Plain<S> {
     fn encode(value: &T) -> Result<Outcome, SerdesError> {
-        S::serialize(value).map(|text| Outcome::Succeeded(Some(text.into())))
+        succeeded(S::serialize(value))
     }
 
     fn decode(outcome: &Outcome) -> Result<T, SerdesError> {
@@ -115,6 +115,10 @@ impl<T: DurableValue, S: Serdes<T>> Codec<T> for Plain<S> {
     fn decode_json(outcome: &Outcome) -> Result<T, SerdesError> {
         Plain::<Json>::decode(outcome)
     }
+}
+
+fn succeeded(text: Result<String, SerdesError>) -> Result<Outcome, SerdesError> {
+    text.map(|text| Outcome::Succeeded(Some(text.into())))
 }
 
 /// An absent payload reads as JSON `null`, as in AWS's SDKs.
@@ -174,6 +178,14 @@ pub(crate) fn decode_error<E: DurableError>(error: &ErrorObject) -> Result<E, Se
         // Nothing that we recorded: an interruption or a panic whose error type could not carry it.
         None => Err(SerdesError(format!("it failed: {error}"))),
     }
+}
+
+/// The error that was recorded, if it was one of type `E`.
+pub(crate) fn read_error<E: DurableError>(recorded: &ErrorObject) -> Option<E> {
+    let error = decode_error(recorded).ok()?;
+    // Data of another type may happen to fit.
+    let kind = encode_error::<E>(&error).ok()?.error_type;
+    (kind == recorded.error_type).then_some(error)
 }
 
 /// Method probing: `(&&Probe::<R>::default()).codec()` picks [`Fallible`] for a `Result` and [`Plain`] for

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::ErrorObject;
+use crate::{protocol::ErrorObject, value::DurableError};
 
 /// Any error, in a form that survives replay: its type's name, its message and its causes.
 ///
@@ -96,7 +96,10 @@ impl<E: std::error::Error> From<E> for Error {
 
 /// The last segment of a type's path, without its parameters: stable when a type moves between modules.
 pub(crate) fn short_type_name<T: ?Sized>() -> String {
-    let full = std::any::type_name::<T>();
+    last_segment(std::any::type_name::<T>())
+}
+
+pub(crate) fn last_segment(full: &str) -> String {
     let bare = full.split('<').next().unwrap_or(full);
     bare.rsplit("::").next().unwrap_or(bare).to_owned()
 }
@@ -171,29 +174,90 @@ impl CallbackError {
     }
 }
 
-/// Why an invoked function gave no value.
+/// Why an invoked function gave no value. Its text is the function's own message, unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum InvokeError {
     /// It failed.
-    #[error("invoked function `{function}` failed: {}", error.message())]
+    #[error("{}", error.message())]
     Failed {
         /// The function.
         function: String,
-        /// Its error.
+        /// Its error, as it was recorded.
         error: ErrorObject,
     },
     /// It ran out of time.
-    #[error("invoked function `{function}` timed out")]
+    #[error("{}", self.message_or("timed out"))]
     TimedOut {
         /// The function.
         function: String,
+        /// What the service says of it.
+        #[serde(default)]
+        error: ErrorObject,
     },
     /// It was stopped from outside.
-    #[error("invoked function `{function}` was stopped")]
+    #[error("{}", self.message_or("was stopped"))]
     Stopped {
         /// The function.
         function: String,
+        /// What it was stopped with.
+        #[serde(default)]
+        error: ErrorObject,
     },
+}
+
+impl InvokeError {
+    /// The function.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        match self {
+            Self::Failed { function, .. }
+            | Self::TimedOut { function, .. }
+            | Self::Stopped { function, .. } => function,
+        }
+    }
+
+    /// The function's error: its type, message and data, as they were recorded.
+    #[must_use]
+    pub fn error(&self) -> &ErrorObject {
+        match self {
+            Self::Failed { error, .. } | Self::TimedOut { error, .. } | Self::Stopped { error, .. } => error,
+        }
+    }
+
+    /// The function's error as the value that it returned, if it failed with an `E`: one whose type has the same name
+    /// and whose data can be read as one.
+    ///
+    /// ```
+    /// use durable_runtime::{InvokeError, protocol::ErrorObject};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+    /// #[error("{trays} empty trays")]
+    /// struct NoPaper {
+    ///     trays: u32,
+    /// }
+    ///
+    /// let error = ErrorObject {
+    ///     error_data: Some(r#"{"trays":3}"#.into()),
+    ///     ..ErrorObject::new("NoPaper", "3 empty trays")
+    /// };
+    /// let failed = InvokeError::Failed { function: "label-printer".into(), error };
+    /// assert_eq!(failed.downcast(), Some(NoPaper { trays: 3 }));
+    /// assert_eq!(failed.to_string(), "3 empty trays");
+    /// ```
+    #[must_use]
+    pub fn downcast<E: DurableError>(&self) -> Option<E> {
+        let Self::Failed { error, .. } = self else { return None };
+        crate::codec::read_error(error)
+    }
+
+    /// The recorded message; what happened to the function where none was.
+    fn message_or(&self, what: &str) -> String {
+        match &self.error().error_message {
+            Some(message) => message.clone(),
+            None => format!("invoked function `{}` {what}", self.function()),
+        }
+    }
 }
 
 /// A condition was not met within its attempts.

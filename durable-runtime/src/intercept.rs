@@ -52,12 +52,11 @@ impl Fake {
         &self.outcome
     }
 
-    /// Why this is no end of `step`, whose body gives an `R`.
-    pub(crate) fn misfit<R>(&self, step: &str, cause: &SerdesError) -> String {
+    /// Why this is no end of `step`, whose body gives `wanted`.
+    pub(crate) fn misfit(&self, step: &str, wanted: &str, cause: &SerdesError) -> String {
         format!(
-            "the fake of {step} gives a `{}`, which can't stand for the step's `{}`: {cause}",
-            self.type_name,
-            std::any::type_name::<R>()
+            "the fake of {step} gives a `{}`, which can't stand for the step's `{wanted}`: {cause}",
+            self.type_name
         )
     }
 }

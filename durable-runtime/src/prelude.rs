@@ -1,5 +1,6 @@
 //! What a file of durable functions needs: `use durable_runtime::prelude::*;`.
 
+pub use crate::protocol::ErrorObject;
 pub use crate::{
     Batch, BoxOp, CallbackError, CallbackId, Condition, ConditionExhausted, DurableOperation as _, Error,
     Interrupted, InvokeError, InvokeOn as _, Jitter, RetryPolicy, Timestamp, callback, current_step,

@@ -6,10 +6,14 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     codec::{Codec, Outcome},
-    driver::{RootBody, drive},
+    driver::{Begin, RootBody, drive},
     environment::Environment,
+    error::last_segment,
     graph::Graph,
-    operations::child::{Execution, ExecutionBody},
+    operations::{
+        child::{Execution, ExecutionBody},
+        step::Meta,
+    },
     protocol::{ErrorObject, InvocationInput, InvocationOutput, Payload},
     scope::Cx,
     serdes::SerdesError,
@@ -58,14 +62,17 @@ impl std::fmt::Debug for RootFuture {
 
 fn erase<B: ExecutionBody + 'static>(execution: Execution<B>) -> RootFuture {
     let body = execution.into_body().run();
+    performed(B::META, Box::pin(async move { B::Codec::encode(&body.await) }))
+}
+
+/// A body and what surrounds it, without its types.
+fn performed(meta: &'static Meta, body: BoxFuture<'static, Result<Outcome, SerdesError>>) -> RootFuture {
     RootFuture(Box::pin(async move {
-        Cx::current().begin_version(B::META).await;
-        let output = body.await;
-        let mut outcome = B::Codec::encode(&output).map_err(|error| {
-            let message = format!("what execution `{}` returned can't be written: {error}", B::META.name);
+        Cx::current().begin_version(meta).await;
+        let mut outcome = body.await.map_err(|error| {
+            let message = format!("what execution `{}` returned can't be written: {error}", meta.name);
             ErrorObject::new("ExecutionError", message)
         })?;
-        drop(output);
         if let Outcome::Failed(error) = &mut outcome {
             Cx::current().roll_back(error).await;
         }
@@ -140,17 +147,18 @@ where
 /// assert_eq!(workflow.name(), "greet");
 /// ```
 pub fn workflow<Arguments: 'static, F: Root<Arguments>>(function: F) -> SharedWorkflow {
-    Arc::new(Served { function: Arc::new(function), _arguments: PhantomData })
+    let function = Typed { function, _arguments: PhantomData };
+    Arc::new(Served { name: function.function.name(), function: Arc::new(function) })
 }
 
-struct Served<F, Arguments> {
-    function: Arc<F>,
-    _arguments: PhantomData<fn() -> Arguments>,
+struct Served {
+    name: &'static str,
+    function: Arc<dyn Erased>,
 }
 
-impl<Arguments: 'static, F: Root<Arguments>> Workflow for Served<F, Arguments> {
+impl Workflow for Served {
     fn name(&self) -> &str {
-        self.function.name()
+        self.name
     }
 
     fn invoke(
@@ -159,26 +167,51 @@ impl<Arguments: 'static, F: Root<Arguments>> Workflow for Served<F, Arguments> {
         environment: Environment,
     ) -> BoxFuture<'static, Result<InvocationOutput, InvocationError>> {
         let function = Arc::clone(&self.function);
-        Box::pin(drive(input, environment, move |payload| {
-            read_input::<F::Input>(payload, function.name()).map(|input| function.begin(input).0)
-        }))
+        let begin: Begin = Box::new(move |payload| function.begin(payload));
+        drive(input, environment, begin)
+    }
+}
+
+/// All of a function that depends on its types.
+trait Erased: Send + Sync {
+    fn begin(&self, payload: Option<&Payload>) -> Result<RootBody, ErrorObject>;
+}
+
+struct Typed<F, Arguments> {
+    function: F,
+    _arguments: PhantomData<fn() -> Arguments>,
+}
+
+impl<Arguments: 'static, F: Root<Arguments>> Erased for Typed<F, Arguments> {
+    fn begin(&self, payload: Option<&Payload>) -> Result<RootBody, ErrorObject> {
+        read_input::<F::Input>(payload, self.function.name()).map(|input| self.function.begin(input).0)
+    }
+}
+
+fn read_input<T: DeserializeOwned>(payload: Option<&Payload>, function: &str) -> Result<T, ErrorObject> {
+    let mut texts = texts_of(payload);
+    loop {
+        let (text, otherwise) = texts;
+        match (serde_json::from_str(text), otherwise) {
+            (Ok(input), _) => return Ok(input),
+            (Err(_), Some(otherwise)) => texts = (otherwise, None),
+            (Err(error), None) => return Err(unreadable(function, std::any::type_name::<T>(), &error)),
+        }
     }
 }
 
 /// An absent or blank payload reads as JSON `null`, and as `{}` where that does not fit, as in AWS's SDKs.
-fn read_input<T: DeserializeOwned>(payload: Option<&Payload>, function: &str) -> Result<T, ErrorObject> {
-    let text = payload.map(Payload::as_str).filter(|text| !text.trim().is_empty());
-    let read = match text {
-        Some(text) => serde_json::from_str(text),
-        None => serde_json::from_str("null").or_else(|_| serde_json::from_str("{}")),
-    };
-    read.map_err(|error| {
-        let message = format!(
-            "the input of execution `{function}` is not a `{}`: {error}",
-            crate::error::short_type_name::<T>()
-        );
-        ErrorObject::new("InvalidInput", message)
-    })
+fn texts_of(payload: Option<&Payload>) -> (&str, Option<&'static str>) {
+    match payload.map(Payload::as_str).filter(|text| !text.trim().is_empty()) {
+        Some(text) => (text, None),
+        None => ("null", Some("{}")),
+    }
+}
+
+fn unreadable(function: &str, wanted: &'static str, error: &serde_json::Error) -> ErrorObject {
+    let wanted = last_segment(wanted);
+    let message = format!("the input of execution `{function}` is not a `{wanted}`: {error}");
+    ErrorObject::new("InvalidInput", message)
 }
 
 /// Typed chained invokes: `checkout.invoke_on(arn, &order)` knows input and result from the function.

@@ -113,7 +113,6 @@ class Server:
         self.log = directory / "server.log"
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
-        self._orphans: set[int] = set()
         directory.mkdir(parents=True, exist_ok=True)
         table = "\n".join(function.toml() for function in functions)
         (directory / "durable.toml").write_text(table, encoding="utf-8")
@@ -145,19 +144,12 @@ class Server:
         self.url = until(announced, "the server to be ready")
 
     def kill(self) -> None:
-        """Ends it as `kill -9` does. Its functions' processes go on until they find that it is gone."""
-        if self._process is not None:
-            self._orphans |= _children(self._process.pid)
+        """Ends it as `kill -9` does. Its functions' processes end with it."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Asks it to stop, which ends its functions' processes too, and ends those that it lost when it was killed."""
+        """Asks it to stop, which ends its functions' processes too."""
         self._end(signal.SIGTERM)
-        for orphan in self._orphans:
-            # Each leads a group of its own. Most of them have ended in the meantime.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(orphan, signal.SIGKILL)
-        self._orphans.clear()
 
     def restart(self) -> None:
         """Kills it and starts it again, on the same data and port."""
@@ -304,13 +296,6 @@ def _client(url: str) -> botocore.client.BaseClient:
     client = session.client("lambda", endpoint_url=url, config=config)
     model.watch(client)
     return client
-
-
-def _children(parent: int) -> set[int]:
-    """The processes that have this parent."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-    rows = (line.split() for line in listed.stdout.splitlines())
-    return {int(pid) for pid, ppid in rows if int(ppid) == parent}
 
 
 def until(

@@ -15,7 +15,14 @@ Serve = Callable[..., Server]
 
 UNKNOWN = "arn:aws:lambda:us-east-1:000000000000:function:checkout:$LATEST/durable-execution/x/00000000-0000"
 #: A call for each operation that takes the ARN of an execution.
-BY_ARN = ["get_durable_execution", "get_durable_execution_history", "stop_durable_execution"]
+BY_ARN = [
+    "get_durable_execution",
+    "get_durable_execution_history",
+    "stop_durable_execution",
+    "pause_durable_execution",
+    "resume_durable_execution",
+    "delete_durable_execution",
+]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +48,8 @@ def test_an_execution_is_described(server: Server) -> None:
     assert execution["InputPayload"] == '{"script": [{"step": {"n": 1}}]}'
     assert execution["Result"] == '{"n":1}'
     assert execution["ExecutionDataIncluded"] is True
-    assert execution["DurableConfig"]["ExecutionTimeout"] == 31_622_400
+    assert execution["DurableConfig"] == {"ExecutionTimeout": 31_622_400, "RetentionPeriodInDays": 14}
+    assert execution["TraceHeader"]["XAmznTraceId"].startswith("Root=1-")
     assert "Error" not in execution
     # Timestamps have milliseconds.
     tolerance = datetime.timedelta(milliseconds=1)

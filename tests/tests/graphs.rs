@@ -1,29 +1,12 @@
 //! The shapes of functions, as their sources say them. `UPDATE_GRAPHS=1` writes the snapshots anew.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use durable_runtime::{
-    Root,
     graph::{Node, graph},
     prelude::*,
 };
-
-/// Compares a function's graph with the one that was committed.
-fn assert_graph<A, F: Root<A>>(function: F) {
-    let graph = graph(&function);
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/graphs/{}.mmd", graph.name));
-    let drawn = graph.to_mermaid();
-    if std::env::var_os("UPDATE_GRAPHS").is_some() {
-        std::fs::write(&path, &drawn).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        drawn, expected,
-        "the graph of `{}` has changed; look at it, then UPDATE_GRAPHS=1",
-        graph.name
-    );
-}
+use durable_testing::assert_graph;
 
 #[durable_step]
 async fn charge(cents: u64) -> Result<u64, Error> {
@@ -131,13 +114,31 @@ async fn changed(cents: u64) -> Result<u64, Error> {
     versioned!(from 2 => charge(cents).await, else straight(cents).await)
 }
 
+/// What leaves the block goes on behind it.
+#[durable_execution]
+async fn caught(cents: u64) -> Result<u64, Error> {
+    let outcome = async {
+        let receipt = charge(cents).await?;
+        if receipt == 0 {
+            return Err(Error::new("nothing was charged"));
+        }
+        charge(receipt).await
+    }
+    .await;
+    if outcome.is_err() {
+        notify("it failed".into()).await?;
+    }
+    outcome
+}
+
 #[test]
 fn shapes_are_as_committed() {
-    assert_graph(straight);
-    assert_graph(branchy);
-    assert_graph(concurrent);
-    assert_graph(approved);
-    assert_graph(changed);
+    assert_graph(straight, "tests/graphs/straight.mmd");
+    assert_graph(branchy, "tests/graphs/branchy.mmd");
+    assert_graph(concurrent, "tests/graphs/concurrent.mmd");
+    assert_graph(approved, "tests/graphs/approved.mmd");
+    assert_graph(changed, "tests/graphs/changed.mmd");
+    assert_graph(caught, "tests/graphs/caught.mmd");
 }
 
 #[test]
@@ -162,4 +163,26 @@ fn graphviz_gets_the_same_vertices_and_edges() {
     assert_eq!(dot.matches(" -> ").count(), mermaid.matches("-->").count() + mermaid.matches("-.->").count());
     assert_eq!(dot.matches("subgraph").count(), mermaid.matches("subgraph").count());
     assert!(dot.starts_with("digraph {") && dot.ends_with("}\n"));
+}
+
+/// What `durable graph` asks a program for.
+#[cfg(feature = "lambda")]
+#[test]
+fn a_lambda_function_prints_its_graph_instead_of_serving() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let print = |language: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_kill_dev_function"))
+            .env("DURABLE_GRAPH", language)
+            .env("_HANDLER", "price")
+            .env("KILL_DEV_FOLDER", folder.path())
+            .env("KILL_DEV_INCARNATION", "1")
+            .output()
+            .expect("the program was built with the tests")
+    };
+    let mermaid = String::from_utf8(print("mermaid").stdout).expect("graphs are text");
+    assert!(mermaid.starts_with("flowchart TD\n    n0([\"price\"])\n"), "{mermaid}");
+    let refused = print("ascii");
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("graphs are drawn as `mermaid`, `dot` or `svg`"), "{words}");
 }

@@ -14,7 +14,9 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::command::Cargo;
+use serde_json::Value;
+
+use crate::command::{Cargo, root};
 
 /// What to try, and where.
 #[derive(clap::Args)]
@@ -50,10 +52,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds every program of the workspace, and gives the folder where they are.
 pub(crate) fn build() -> Result<PathBuf> {
-    // The same selection as that of the tests, whose dependencies have features of their own: with any other one
-    // cargo would build much of it again.
-    Cargo::new(["build", "--workspace", "--all-features", "--bins", "--tests"]).run()?;
+    everything().run()?;
     programs()
+}
+
+/// The program of the tests in a file, once [`build`] has made it.
+pub(crate) fn test_program(file: &str) -> Result<PathBuf> {
+    let (path, mut program) = (root().join(file), None);
+    let built = everything().arguments(["--message-format", "json-render-diagnostics"]);
+    let status = built.lines(|line| {
+        if let Some(found) = test_program_in(line, &path) {
+            program = Some(found);
+        }
+    })?;
+    built.check(status)?;
+    program.with_context(|| format!("cargo builds no tests of {file}"))
+}
+
+/// The program that a message of cargo's is about, when it has the tests in `file`.
+fn test_program_in(message: &str, file: &Path) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_it = message.pointer("/target/src_path")?.as_str()? == file.to_str()?;
+    is_it.then(|| message.get("executable")?.as_str().map(PathBuf::from))?
+}
+
+/// The same selection as that of the tests, whose dependencies have features of their own: with any other one cargo
+/// would build much of it again.
+fn everything() -> Cargo {
+    Cargo::new(["build", "--workspace", "--all-features", "--bins", "--tests"])
 }
 
 /// Where cargo puts programs: this one is there, too.
@@ -139,6 +165,20 @@ impl Drop for Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_program_of_a_test_is_found_among_cargos_messages() {
+        let of = |path: &str, executable: &str| {
+            let message = format!(
+                r#"{{"reason":"compiler-artifact","target":{{"src_path":"{path}"}},"executable":{executable}}}"#
+            );
+            test_program_in(&message, Path::new("/w/tests/aws/main.rs"))
+        };
+        assert_eq!(of("/w/tests/aws/main.rs", r#""/w/aws-1""#), Some(PathBuf::from("/w/aws-1")));
+        assert_eq!(of("/w/tests/main.rs", r#""/w/main-1""#), None);
+        assert_eq!(of("/w/tests/aws/main.rs", "null"), None);
+        assert_eq!(test_program_in("warning: x", Path::new("/w")), None);
+    }
 
     #[test]
     fn each_function_is_run_by_the_same_program() {

@@ -1,7 +1,7 @@
 //! `cargo xtask e2e`: the two applications as they are deployed, driven end to end on this machine.
 //!
 //! The Lambda binaries are built in the development profile and hosted by `durable dev`; moto stands in for AWS's
-//! stores. The driver is `tests/e2e`.
+//! stores. The driver is `tests/e2e`, which also runs those tests of the adapters for AWS that need moto.
 
 use std::{path::Path, process::Command};
 
@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     path("--python", &venv.program("python"));
     path("--corpus", &root().join("durable-engine"));
     path("--folder", &programs.join("e2e-data"));
+    path("--adapter-tests", &conformance::test_program("workflows/tests/aws/main.rs")?);
     if arguments.full_outage {
         driver.args(["--outage", "60"]);
     }

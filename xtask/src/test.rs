@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("\n==> {cargo}");
         let begun = Instant::now();
         let result = match stage {
-            Stage::Test | Stage::Interop => test(&cargo, counts.get_or_insert_default()),
+            Stage::Test | Stage::Interop | Stage::E2e => test(&cargo, counts.get_or_insert_default()),
             _ => cargo.run(),
         };
         eprintln!("==> {} in {}", if result.is_ok() { "done" } else { "failed" }, seconds(begun.elapsed()));

@@ -3,7 +3,8 @@
 use durable_runtime::protocol::{ErrorObject, Timestamp};
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::transport::{ClientError, Outgoing, Transport};
 use crate::logs::LogLine;
@@ -32,9 +33,19 @@ pub(crate) struct Execution {
     pub(crate) input_payload: Option<String>,
     pub(crate) result: Option<String>,
     pub(crate) error: Option<ErrorObject>,
+    pub(crate) pause_details: Option<PauseDetails>,
     /// As it came, for `--json`.
     #[serde(skip)]
     pub(crate) raw: Value,
+}
+
+/// What is said of a pause that is not over.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct PauseDetails {
+    #[serde(deserialize_with = "seconds")]
+    pub(crate) pause_request_timestamp: Timestamp,
+    pub(crate) reason: Option<String>,
 }
 
 impl Execution {
@@ -44,7 +55,7 @@ impl Execution {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.status != "RUNNING"
+        !matches!(self.status.as_str(), "RUNNING" | "PAUSING" | "PAUSED")
     }
 
     pub(crate) fn function(&self) -> &str {
@@ -235,6 +246,48 @@ impl Api {
             .header("content-type", Some("application/json"))
             .body(json_text(error));
         Ok(self.transport.send(outgoing).await?.json::<Stopped>()?.stop_timestamp)
+    }
+
+    /// Pauses an execution.
+    pub(crate) async fn pause(
+        &self,
+        arn: &str,
+        reason: Option<&str>,
+        time_limit_goes_on: bool,
+    ) -> Result<(), ClientError> {
+        let body = json!({
+            "ClientToken": Uuid::new_v4(),
+            "Reason": reason,
+            "ExecutionTimeoutPaused": !time_limit_goes_on,
+        });
+        self.control(arn, "pause", body).await
+    }
+
+    /// Lets a paused execution go on.
+    pub(crate) async fn resume(&self, arn: &str, reason: Option<&str>) -> Result<(), ClientError> {
+        self.control(arn, "resume", json!({ "ClientToken": Uuid::new_v4(), "Reason": reason })).await
+    }
+
+    async fn control(&self, arn: &str, what: &str, mut body: Value) -> Result<(), ClientError> {
+        if let Value::Object(members) = &mut body {
+            members.retain(|_, member| !member.is_null());
+        }
+        let outgoing = Outgoing::new(Method::POST, [DURABLE, "durable-executions", arn, what])
+            .header("content-type", Some("application/json"))
+            .body(body.to_string());
+        self.transport.send(outgoing).await.map(drop)
+    }
+
+    /// Removes an execution that has ended, and says when that was accepted.
+    pub(crate) async fn delete(&self, arn: &str) -> Result<Timestamp, ClientError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Accepted {
+            #[serde(deserialize_with = "seconds")]
+            deletion_request_timestamp: Timestamp,
+        }
+        let outgoing = Outgoing::new(Method::DELETE, [DURABLE, "durable-executions", arn]);
+        Ok(self.transport.send(outgoing).await?.json::<Accepted>()?.deletion_request_timestamp)
     }
 
     pub(crate) async fn callback_succeed(&self, id: &str, result: Vec<u8>) -> Result<(), ClientError> {

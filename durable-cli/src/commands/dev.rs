@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::CommandError;
-use crate::{DevServer, FunctionConfig, Settings};
+use crate::{DevServer, FunctionConfig, Retention, Settings};
 
 /// Where the server listens unless something else is said; clients look there, too.
 pub(crate) const DEFAULT_PORT: u16 = 9014;
@@ -47,6 +47,9 @@ pub(crate) struct Dev {
     /// The directory of executions and logs [default: .durable].
     #[arg(long, value_name = "DIRECTORY", env = "DURABLE_DATA")]
     data: Option<PathBuf>,
+    /// How long executions are kept after their end, such as 14d, or `forever` [default: 14d].
+    #[arg(long, value_name = "DURATION", env = "DURABLE_RETENTION")]
+    retention: Option<Retention>,
     /// A function and its command or its http: URL. Can be repeated.
     #[arg(long = "function", value_name = "NAME=COMMAND", value_parser = function)]
     functions: Vec<(String, FunctionConfig)>,
@@ -87,6 +90,9 @@ impl Dev {
         let data = self.data.or(settings.data).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
         let mut server =
             DevServer::builder().port(self.port.or(settings.port).unwrap_or(DEFAULT_PORT)).data(&data);
+        if let Some(retention) = self.retention.or(settings.retention) {
+            server = server.retention(retention);
+        }
         if let Some(host) = self.host.or(settings.host) {
             server = server.host(host);
             if !host.is_loopback() {

@@ -72,10 +72,10 @@ pub(super) fn print_end(execution: &Execution) -> Result<ExitCode, CommandError>
 }
 
 pub(super) fn exit_code(execution: &Execution) -> ExitCode {
-    match execution.status.as_str() {
-        "SUCCEEDED" | "RUNNING" => ExitCode::SUCCESS,
-        _ => ExitCode::from(NOT_SUCCEEDED),
+    if execution.has_ended() && execution.status != "SUCCEEDED" {
+        return ExitCode::from(NOT_SUCCEEDED);
     }
+    ExitCode::SUCCESS
 }
 
 /// An event on one line.
@@ -96,6 +96,9 @@ pub(super) fn describe(event: &Event) -> String {
     }
     if let Some(seconds) = details.pointer("/RetryDetails/NextAttemptDelaySeconds") {
         text.push_str(&format!(", next attempt in {seconds}s"));
+    }
+    if let Some(reason) = details.pointer("/Reason/Payload").and_then(|reason| reason.as_str()) {
+        text.push_str(&format!(": {}", output::shortened(reason, VALUE)));
     }
     if let Some(error) = event.error() {
         text.push_str(&format!(": {}", output::shortened(&error.to_string(), VALUE)));

@@ -19,9 +19,10 @@ Examples:
 pub(crate) struct List {
     /// The function; without one, all functions of a `durable dev` server.
     function: Option<String>,
-    /// Only executions with this status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or STOPPED. Can be repeated.
+    /// Only executions with this status: RUNNING, PAUSING, PAUSED, SUCCEEDED, FAILED, TIMED_OUT or STOPPED. Can be
+    /// repeated.
     #[arg(long = "status", value_name = "STATUS", ignore_case = true,
-          value_parser = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"])]
+          value_parser = ["RUNNING", "PAUSING", "PAUSED", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"])]
     statuses: Vec<String>,
     /// Only the execution with this name.
     #[arg(long)]

@@ -58,6 +58,11 @@ fn print(execution: &Execution, events: &[Event]) -> std::io::Result<()> {
     ))?;
     output::print_line(&execution.arn)?;
     output::print_line(&format!("started {}", output::moment(execution.start_timestamp)))?;
+    if let Some(pause) = &execution.pause_details {
+        let reason = pause.reason.as_deref().map(|reason| format!(": {}", output::shortened(reason, VALUE)));
+        let since = output::moment(pause.pause_request_timestamp);
+        output::print_line(&format!("paused  {since}{}", reason.unwrap_or_default()))?;
+    }
     if let Some(input) = &execution.input_payload {
         output::print_line(&format!("input   {}", output::shortened(input, VALUE)))?;
     }

@@ -9,7 +9,7 @@ use std::{
 use durable_runtime::{IntoDuration as _, protocol::limits};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::ConfigError;
+use super::{ConfigError, Retention};
 
 /// How long an invocation may take by default: the longest that Lambda allows.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(900);
@@ -52,6 +52,9 @@ pub struct FunctionConfig {
     /// How long an execution may take. Default: the longest that the service allows.
     #[serde(default, deserialize_with = "optional_duration")]
     pub execution_timeout: Option<Duration>,
+    /// How long its executions are kept after their end. Default: what the server says.
+    #[serde(default)]
+    pub retention: Option<Retention>,
     /// Megabytes, for `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`. Nothing enforces them. Default: 128.
     #[serde(default = "default_memory")]
     pub memory: u32,
@@ -126,6 +129,7 @@ impl FunctionConfig {
             directory: None,
             timeout: DEFAULT_TIMEOUT,
             execution_timeout: None,
+            retention: None,
             memory: DEFAULT_MEMORY,
             concurrency: DEFAULT_CONCURRENCY,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,

@@ -3,6 +3,7 @@
 //! ```toml
 //! port = 9014
 //! data = ".durable"
+//! retention = "30d"
 //!
 //! [functions.checkout]
 //! command = "target/lambda/checkout/bootstrap"
@@ -18,6 +19,7 @@
 //! ```
 
 mod function;
+mod retention;
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +33,7 @@ use serde::Deserialize;
 
 pub use function::FunctionConfig;
 pub(crate) use function::Target;
+pub use retention::{NoRetention, Retention};
 
 /// What `durable.toml` says.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -48,6 +51,8 @@ pub struct Settings {
     pub port: Option<u16>,
     /// The directory of executions and logs.
     pub data: Option<PathBuf>,
+    /// How long executions are kept after their end.
+    pub retention: Option<Retention>,
     /// The functions by name.
     #[serde(default)]
     pub functions: BTreeMap<String, FunctionConfig>,
@@ -121,6 +126,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -130,6 +137,7 @@ mod tests {
         let text = r#"
             port = 9014
             data = ".durable"
+            retention = "30d"
             [functions.checkout]
             command = "target/bootstrap --verbose"
             timeout = "30s"
@@ -137,6 +145,7 @@ mod tests {
             [functions.rates]
             url = "http://127.0.0.1:9000/"
             durable = false
+            retention = "forever"
         "#;
         fs::write(&path, text).unwrap();
         let settings = Settings::read(&path).unwrap();
@@ -145,6 +154,9 @@ mod tests {
         let checkout = &settings.functions["checkout"];
         assert_eq!(checkout.directory.as_deref(), Some(folder.path()));
         assert!(!settings.functions["rates"].durable);
+        assert_eq!(settings.retention, Some(Retention::For(Duration::from_secs(30 * 24 * 60 * 60))));
+        assert_eq!(settings.functions["rates"].retention, Some(Retention::Forever));
+        assert_eq!(checkout.retention, None);
     }
 
     #[test]

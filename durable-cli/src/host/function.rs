@@ -30,6 +30,7 @@ use crate::{
     config::{ConfigError, FunctionConfig, Target},
     logs::LogStore,
     server::EventRetry,
+    trace,
 };
 
 /// A function that runs in processes of its own or behind an endpoint. A clone is another handle.
@@ -60,6 +61,7 @@ pub(crate) struct PlainCall {
     pub(crate) payload: Bytes,
     pub(crate) client_context: Option<String>,
     pub(crate) tenant: Option<String>,
+    pub(crate) trace_header: String,
 }
 
 /// What the server is to its functions.
@@ -160,8 +162,8 @@ impl HostedFunction {
 
     /// Calls a plain function once, without an execution.
     pub(crate) async fn call_plain(&self, call: PlainCall) -> Reply {
-        let PlainCall { request_id, payload, client_context, tenant } = call;
-        self.call(Call { request_id, payload, execution: None, client_context, tenant }).await
+        let PlainCall { request_id, payload, client_context, tenant, trace_header } = call;
+        self.call(Call { request_id, payload, execution: None, client_context, tenant, trace_header }).await
     }
 
     /// Rebuilds and restarts the function when its files change, from now on.
@@ -238,6 +240,8 @@ impl Workflow for HostedFunction {
         let invocation = Invocation {
             request_id: request_id.unwrap_or_else(Uuid::new_v4),
             tenant: environment.tenant_id.as_deref().map(Into::into),
+            // Executions have one unless somebody else's engine or an earlier version has started them.
+            trace_header: trace::header_or_new(environment.trace_header.as_deref()),
         };
         Box::pin(async move {
             if function.is_durable() {
@@ -254,12 +258,13 @@ struct Invocation {
     /// The engine's own, so that the function logs what the history shows.
     request_id: Uuid,
     tenant: Option<String>,
+    trace_header: String,
 }
 
 fn call_of(invocation: Invocation, input: &InvocationInput, payload: Bytes) -> Call {
     let execution = ExecutionArn::parse(&input.durable_execution_arn).map(|arn| arn.id.to_owned());
-    let Invocation { request_id, tenant } = invocation;
-    Call { request_id, payload, execution, client_context: None, tenant }
+    let Invocation { request_id, tenant, trace_header } = invocation;
+    Call { request_id, payload, execution, client_context: None, tenant, trace_header }
 }
 
 fn is_error_report(answer: &[u8]) -> bool {

@@ -11,7 +11,6 @@ use std::{
 use axum::body::Bytes;
 use durable_engine::service::{RUNTIME_EXIT_ERROR, function_arn};
 use durable_runtime::protocol::ErrorObject;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
@@ -22,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     Call, failure,
+    group::Group,
     output::Output,
     pool::ProcessSettings,
     runtime_api::{Assignment, Reply, RuntimeApi},
@@ -81,17 +81,18 @@ impl Instance {
         alive: Alive,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let mut child = Command::new(&settings.program)
+        // A group of its own: an interrupt at the terminal is ours to pass on, and it can be killed whole.
+        let group = Group::form()?;
+        let mut command = Command::new(&settings.program);
+        command
             .args(&settings.arguments)
             .current_dir(&settings.directory)
             .envs(variables(settings, listener.local_addr()?))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // A group of its own: an interrupt at the terminal is ours to pass on, and it can be killed whole.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+            .kill_on_drop(true);
+        let mut child = group.take_in(&mut command).spawn()?;
         let stdout = child.stdout.take().ok_or_else(|| io::Error::other("the process has no stdout"))?;
         let stderr = child.stderr.take().ok_or_else(|| io::Error::other("the process has no stderr"))?;
         let output = Arc::new(Output::new(&settings.name, logs, stdout, stderr)?);
@@ -108,9 +109,10 @@ impl Instance {
         let (stop, stopping) = watch::channel(Stop::No);
         let (exit, exited) = watch::channel(None);
         tokio::spawn(async move {
-            let status = supervise(child, stopping).await;
+            let status = supervise(child, &group, stopping).await;
             // Nobody waits for its end: fine.
             let _ = exit.send(Some(status));
+            group.end().await;
             drop(alive);
             // Its last words may still be on their way.
             sleep(LAST_WORDS).await;
@@ -213,14 +215,7 @@ impl Instance {
 }
 
 /// Waits for the end of a process, or brings it about.
-async fn supervise(mut child: Child, mut stopping: watch::Receiver<Stop>) -> Exit {
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    let signal = |signal| {
-        if let Some(group) = group {
-            // Fails when the whole group has ended already.
-            let _ = kill_process_group(group, signal);
-        }
-    };
+async fn supervise(mut child: Child, group: &Group, mut stopping: watch::Receiver<Stop>) -> Exit {
     let stop = async {
         match stopping.wait_for(|stop| *stop != Stop::No).await {
             Ok(stop) => *stop,
@@ -231,7 +226,7 @@ async fn supervise(mut child: Child, mut stopping: watch::Receiver<Stop>) -> Exi
         ended = child.wait() => Some(ended),
         stop = stop => {
             if stop == Stop::Gently {
-                signal(Signal::TERM);
+                group.terminate();
                 timeout(STOP_LIMIT, child.wait()).await.ok()
             } else {
                 None
@@ -239,7 +234,7 @@ async fn supervise(mut child: Child, mut stopping: watch::Receiver<Stop>) -> Exi
         }
     };
     // Also what the process started and left behind.
-    signal(Signal::KILL);
+    group.kill();
     let ended = match ended {
         Some(ended) => ended,
         None => child.wait().await,

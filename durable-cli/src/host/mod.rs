@@ -7,6 +7,7 @@
 //! | `failure` | how invocations fail, in the service's words |
 //! | `pool` | a function's processes: cold, warm, busy |
 //! | `instance` | one process |
+//! | `group` | process groups that end with the server |
 //! | `runtime_api` | the Lambda Runtime API that one process speaks |
 //! | `output` | what one process writes, by invocation |
 //! | `variables` | the environment that Lambda gives a process |
@@ -16,6 +17,7 @@
 mod envelope;
 mod failure;
 mod function;
+mod group;
 mod instance;
 mod output;
 mod pool;
@@ -42,6 +44,8 @@ pub(crate) struct Call {
     /// JSON on one line.
     pub(crate) client_context: Option<String>,
     pub(crate) tenant: Option<String>,
+    /// The X-Ray header.
+    pub(crate) trace_header: String,
 }
 
 /// A function of the server's table.

@@ -124,13 +124,23 @@ impl Pump {
     fn empty(&mut self) -> io::Result<()> {
         let mut buffer = [0; 8192];
         loop {
-            match self.pipe.try_read(&mut buffer) {
+            match self.read(&mut buffer) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.take(buffer.get(..count).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.pipe.try_read(buffer) {
+            // What came just now may be in the pipe before the runtime has heard of it.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Ok(rustix::io::read(&self.pipe, buffer)?)
+            }
+            read => read,
         }
     }
 

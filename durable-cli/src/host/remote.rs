@@ -36,6 +36,7 @@ impl Remote {
             .header("content-type", "application/json")
             .header("x-amz-invocation-type", "RequestResponse")
             .header("lambda-runtime-aws-request-id", request_id.to_string())
+            .header("x-amzn-trace-id", call.trace_header)
             .body(call.payload);
         if let Some(context) = call.client_context.map(|context| BASE64_STANDARD.encode(context)) {
             request = request.header("x-amz-client-context", context);

@@ -13,7 +13,6 @@ use axum::{
 use durable_runtime::protocol::{ErrorObject, limits};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
 
 use super::{
     Call, failure,
@@ -177,13 +176,6 @@ impl RuntimeApi {
 
 fn invocation(api: &RuntimeApi, call: Call) -> Response<Body> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let trace = Uuid::new_v4().simple().to_string();
-    let trace = format!(
-        "Root=1-{:08x}-{};Parent={};Sampled=0",
-        since_epoch.as_secs(),
-        trace.get(..24).unwrap_or_default(),
-        trace.get(16..).unwrap_or_default()
-    );
     let deadline = (since_epoch + api.timeout).as_millis().to_string();
     let mut response = Response::new(Body::from(call.payload));
     let headers = response.headers_mut();
@@ -197,7 +189,7 @@ fn invocation(api: &RuntimeApi, call: Call) -> Response<Body> {
     insert("lambda-runtime-aws-request-id", &call.request_id.to_string());
     insert("lambda-runtime-deadline-ms", &deadline);
     insert("lambda-runtime-invoked-function-arn", &api.function_arn);
-    insert("lambda-runtime-trace-id", &trace);
+    insert("lambda-runtime-trace-id", &call.trace_header);
     if let Some(context) = &call.client_context {
         insert("lambda-runtime-client-context", context);
     }

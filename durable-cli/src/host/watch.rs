@@ -10,7 +10,7 @@ use std::{
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{process::Command, sync::mpsc, task::JoinHandle, time::sleep};
 
-use super::pool::Pool;
+use super::{group::Group, pool::Pool};
 
 /// Editors and compilers write in bursts: changes are acted upon once nothing has changed for this long.
 const QUIET: Duration = Duration::from_millis(300);
@@ -83,9 +83,13 @@ async fn react(pool: Arc<Pool>, build: Option<String>, mut changes: mpsc::Receiv
 
 /// Runs a build; its output goes where ours goes.
 async fn run(command: &str, directory: &Path) -> Result<(), String> {
+    let group = Group::form().map_err(|error| error.to_string())?;
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).current_dir(directory).stdin(Stdio::null()).kill_on_drop(true);
-    match shell.status().await {
+    let status = group.take_in(&mut shell).status().await;
+    // What a build leaves behind on purpose, such as a compiler's daemon, is the build's business.
+    group.release().await;
+    match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(status.to_string()),
         Err(error) => Err(error.to_string()),

@@ -12,9 +12,9 @@ use durable_engine::{Engine, OpenError, PageLimit};
 use durable_runtime::{Root, workflow, workflow::SharedWorkflow};
 use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::{DevServer, Service, data, events::Events};
+use super::{DevServer, Service, data, events::Events, retention::Retentions};
 use crate::{
-    config::{ConfigError, FunctionConfig},
+    config::{ConfigError, FunctionConfig, Retention},
     host::{Function, FunctionTable, HostedFunction, Surroundings},
     http::{Guard, Limits},
     logs::{Echo, LogStore},
@@ -36,6 +36,7 @@ pub struct ServerBuilder {
     region: String,
     patience: Option<Duration>,
     data: Option<PathBuf>,
+    retention: Retention,
     workflows: Vec<SharedWorkflow>,
     functions: BTreeMap<String, FunctionConfig>,
     echo: Echo,
@@ -102,6 +103,7 @@ impl ServerBuilder {
             region: DEFAULT_REGION.to_owned(),
             patience: None,
             data: None,
+            retention: Retention::default(),
             workflows: Vec::new(),
             functions: BTreeMap::new(),
             echo: Echo::default(),
@@ -148,6 +150,13 @@ impl ServerBuilder {
     /// memory.
     pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
         self.data = Some(directory.into());
+        self
+    }
+
+    /// How long executions are kept after their end, unless their function says otherwise. Executions of functions that
+    /// the server does not host are left alone. Default: 14 days.
+    pub const fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -203,6 +212,7 @@ impl ServerBuilder {
         let events = Events::open(self.data.as_deref())
             .map_err(|source| StartError::Data { path: self.data.clone().unwrap_or_default(), source })?;
         let functions = self.table(address, &logs)?;
+        let retentions = self.retentions();
         // The functions' processes start with the engine; what they ask of the API waits in the listener's queue.
         let mut engine = Engine::builder().state_page(STATE_PAGE).region(self.region.as_str());
         if let Some(data) = &self.data {
@@ -222,6 +232,7 @@ impl ServerBuilder {
             functions,
             events,
             logs,
+            retentions,
             region: self.region,
             guard: Guard::new(self.host, &self.names),
             patience: limits.patience,
@@ -234,6 +245,17 @@ impl ServerBuilder {
         let folder = self.data.as_ref().map(|data| data.join("logs"));
         LogStore::open(folder.as_deref(), self.echo)
             .map_err(|source| StartError::Data { path: folder.unwrap_or_default(), source })
+    }
+
+    fn retentions(&self) -> Retentions {
+        let mut retentions = Retentions::default();
+        for workflow in &self.workflows {
+            retentions.set(workflow.name().to_owned(), self.retention);
+        }
+        for (name, config) in &self.functions {
+            retentions.set(name.clone(), config.retention.unwrap_or(self.retention));
+        }
+        retentions
     }
 
     fn table(&self, address: SocketAddr, logs: &LogStore) -> Result<FunctionTable, StartError> {

@@ -7,7 +7,7 @@ use axum::{
 use durable_runtime::protocol::Payload;
 use serde_json::json;
 
-use super::{Service, error::ApiError, executions::read_error, json_response};
+use super::{Service, control::read_error, error::ApiError, json_response};
 
 impl Service {
     /// The body is the result, byte for byte, whatever its content type says. An empty one is no result.

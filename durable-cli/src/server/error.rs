@@ -20,6 +20,7 @@ pub(crate) enum Exception {
     TooManyRequests,
     CallbackTimeout,
     AlreadyStarted,
+    ResourceConflict,
     RequestTooLarge,
     InvalidRequestContent,
     /// Not part of the model, like those that follow: what AWS answers to a request that is none of its operations.
@@ -42,6 +43,7 @@ impl Exception {
             Self::AlreadyStarted => {
                 ("DurableExecutionAlreadyStartedException", StatusCode::CONFLICT, "Message")
             }
+            Self::ResourceConflict => ("ResourceConflictException", StatusCode::CONFLICT, "message"),
             Self::RequestTooLarge => ("RequestTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, "message"),
             Self::InvalidRequestContent => {
                 ("InvalidRequestContentException", StatusCode::BAD_REQUEST, "message")
@@ -110,7 +112,9 @@ impl From<EngineError> for ApiError {
             EngineError::AmbiguousName { .. }
             | EngineError::InvalidName { .. }
             | EngineError::InvalidTimeout { .. }
+            | EngineError::ReasonTooLong { .. }
             | EngineError::InvalidInput { .. } => Exception::InvalidParameterValue,
+            EngineError::WrongStatus { .. } => Exception::ResourceConflict,
             EngineError::InputTooLarge { .. } => Exception::RequestTooLarge,
             _ => Exception::Service,
         };

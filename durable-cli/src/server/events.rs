@@ -25,7 +25,10 @@ use super::{
     data,
     error::{ApiError, Exception},
 };
-use crate::host::{HostedFunction, PlainCall};
+use crate::{
+    host::{HostedFunction, PlainCall},
+    trace,
+};
 
 /// Events that wait or run; further ones are refused, as their payloads are in memory.
 const MOST: usize = 1000;
@@ -49,6 +52,8 @@ struct Event {
     payload: String,
     client_context: Option<String>,
     tenant: Option<String>,
+    /// Absent in what an earlier version has kept.
+    trace_header: Option<String>,
     /// Attempts that failed.
     failures: u32,
     due: Timestamp,
@@ -80,6 +85,7 @@ impl Events {
             payload,
             client_context: call.client_context,
             tenant: call.tenant,
+            trace_header: Some(call.trace_header),
             failures: 0,
             due: SystemTime::now().into(),
         };
@@ -187,6 +193,7 @@ impl Event {
             payload: self.payload.clone().into(),
             client_context: self.client_context.clone(),
             tenant: self.tenant.clone(),
+            trace_header: trace::header_or_new(self.trace_header.as_deref()),
         }
     }
 }

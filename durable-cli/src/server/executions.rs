@@ -1,16 +1,16 @@
-//! Checkpoint, state, get, history, list and stop.
+//! Checkpoint, state, get, history and list.
 
 use axum::{body::Body, http::Response};
 use durable_engine::{
-    ExecutionStatus, HistoryPage, ListFilter,
+    ExecutionList, ExecutionStatus, HistoryPage, ListFilter,
     service::{ExecutionArn, function_arn, function_of_reference},
 };
 use durable_runtime::{
-    protocol::{ErrorObject, ExecutionState, OperationUpdate},
+    protocol::{ExecutionState, OperationUpdate},
     service::{CheckpointRequest, DurableService as _, StateRequest},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Service,
@@ -76,7 +76,8 @@ impl Service {
     pub(super) async fn get_execution(&self, arn: &str, query: &Query) -> Result<Response<Body>, ApiError> {
         let with_data = query.flag("IncludeExecutionData", true)?;
         let execution = self.engine.get(checked_arn(arn)?).await?;
-        Ok(json_response(&view::execution(&execution, with_data)))
+        let retention = self.retentions.in_days(&execution.function);
+        Ok(json_response(&view::execution(&execution, retention, with_data)))
     }
 
     pub(super) async fn history(&self, arn: &str, query: &Query) -> Result<Response<Body>, ApiError> {
@@ -101,16 +102,9 @@ impl Service {
         query: &Query,
     ) -> Result<Response<Body>, ApiError> {
         let function = function_of_reference(function).to_owned();
-        let statuses = query
-            .all("Statuses")
-            .map(|text| {
-                let known = ExecutionStatus::ALL.into_iter().find(|status| status.as_str() == text);
-                known.ok_or_else(|| {
-                    let all = ExecutionStatus::ALL.map(ExecutionStatus::as_str).join(", ");
-                    ApiError::invalid(format!("Statuses are {all}; not '{text}'"))
-                })
-            })
-            .collect::<Result<_, _>>()?;
+        let wanted = query.all("Statuses").map(status).collect::<Result<Vec<_>, _>>()?;
+        let statuses: Vec<_> = wanted.iter().copied().flatten().collect();
+        let finds_none = statuses.is_empty() && !wanted.is_empty();
         let filter = ListFilter {
             function: Some(function.clone()),
             name: query.get("DurableExecutionName").map(Into::into),
@@ -121,7 +115,7 @@ impl Service {
             marker: query.number_marker()?,
             limit: query.max_items()?,
         };
-        let list = self.engine.list(filter).await?;
+        let list = if finds_none { ExecutionList::default() } else { self.engine.list(filter).await? };
         // The executions of a function that was removed from the table can still be looked at.
         if list.executions.is_empty() && !self.functions.contains(&function) {
             return Err(self.unknown_function(&function));
@@ -129,25 +123,10 @@ impl Service {
         let executions = list.executions.iter().map(view::list_item).collect();
         Ok(json_response(&with_marker("DurableExecutions", executions, list.next)))
     }
-
-    pub(super) async fn stop(&self, arn: &str, request: &ApiRequest) -> Result<Response<Body>, ApiError> {
-        let error = read_error(&request.body)?;
-        let stopped_at = self.engine.stop(checked_arn(arn)?, error).await?;
-        Ok(json_response(&json!({ "StopTimestamp": view::seconds(stopped_at) })))
-    }
-}
-
-/// An [`ErrorObject`] that is the whole body; `None` when it says nothing.
-pub(super) fn read_error(body: &[u8]) -> Result<Option<ErrorObject>, ApiError> {
-    if body.is_empty() {
-        return Ok(None);
-    }
-    let error = parse::<Option<ErrorObject>>(body)?;
-    Ok(error.filter(|error| *error != ErrorObject::default()))
 }
 
 /// The engine also finds executions by id and by name; this API does not.
-fn checked_arn(arn: &str) -> Result<&str, ApiError> {
+pub(super) fn checked_arn(arn: &str) -> Result<&str, ApiError> {
     if ExecutionArn::parse(arn).is_some() {
         return Ok(arn);
     }
@@ -155,6 +134,19 @@ fn checked_arn(arn: &str) -> Result<&str, ApiError> {
         "'{arn}' is not the ARN of a durable execution: \
          arn:…:function:<function>:<version>/durable-execution/<name>/<id>, percent-encoded in the path"
     )))
+}
+
+/// The status with this name; `None` for that of executions which are being deleted, for that takes no time here.
+fn status(name: &str) -> Result<Option<ExecutionStatus>, ApiError> {
+    const DELETING: &str = "DELETING";
+    if name == DELETING {
+        return Ok(None);
+    }
+    let known = ExecutionStatus::ALL.into_iter().find(|status| status.as_str() == name);
+    known.map(Some).ok_or_else(|| {
+        let all = ExecutionStatus::ALL.map(ExecutionStatus::as_str).join(", ");
+        ApiError::invalid(format!("Statuses are {all} and {DELETING}; not '{name}'"))
+    })
 }
 
 /// `<the engine's marker>` or `<the engine's marker>.<operations of that page to skip>`.
@@ -169,7 +161,7 @@ fn with_marker(name: &str, items: Value, next: Option<String>) -> Value {
     view::object([(name, Some(items)), ("NextMarker", next.map(Value::from))])
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // `serde` also reads an object from the list of its members, which no client means.
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(ApiError::invalid("the body can't be read: it is a list, not an object"));
@@ -217,6 +209,8 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -234,13 +228,5 @@ mod tests {
     fn a_body_of_another_shape_is_refused_with_the_place() {
         let refused = read_checkpoint(br#"{"Updates": []}"#).err().unwrap();
         assert!(format!("{refused:?}").contains("CheckpointToken"), "{refused:?}");
-    }
-
-    #[test]
-    fn an_error_without_members_is_none() {
-        assert_eq!(read_error(b"{}").unwrap(), None);
-        assert_eq!(read_error(b"").unwrap(), None);
-        let error = read_error(br#"{"ErrorMessage":"m"}"#).unwrap().unwrap();
-        assert_eq!(error.error_message.as_deref(), Some("m"));
     }
 }

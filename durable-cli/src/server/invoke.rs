@@ -16,12 +16,17 @@ use super::{
     request::ApiRequest,
     view::{VERSION, object},
 };
-use crate::host::{Function, HostedFunction, PlainCall};
+use crate::{
+    host::{Function, HostedFunction, PlainCall},
+    trace,
+};
 
 /// Bytes of an event that is invoked without waiting for it.
 const MAX_EVENT_PAYLOAD: usize = 1024 * 1024;
 /// Bytes of the log that `X-Amz-Log-Type: Tail` asks for.
 const LOG_TAIL: usize = 4096;
+
+const TRACE_HEADER: &str = "X-Amzn-Trace-Id";
 
 const EXECUTION_ARN: HeaderName = HeaderName::from_static("x-amz-durable-execution-arn");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
@@ -76,6 +81,12 @@ impl Service {
             name: request.header("X-Amz-Durable-Execution-Name")?.map(Into::into),
             tenant: tenant(request)?,
             timeout: function.execution_timeout(),
+            trace_header: match function {
+                // Whoever embeds the server decides about traces.
+                Function::InProcess => trace::header(request.header(TRACE_HEADER)?),
+                Function::Hosted(_) => Some(trace::header_or_new(request.header(TRACE_HEADER)?)),
+            },
+            eager: false,
         };
         let with_log = log_type(request)?;
         let _waiting = match invocation_type {
@@ -110,6 +121,7 @@ impl Service {
             payload,
             client_context: client_context(request)?,
             tenant: tenant(request)?,
+            trace_header: trace::header_or_new(request.header(TRACE_HEADER)?),
         };
         if invocation_type == InvocationType::Event {
             self.events.accept(function.clone(), call).await?;

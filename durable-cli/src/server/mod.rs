@@ -2,6 +2,7 @@
 
 mod builder;
 mod callbacks;
+mod control;
 mod data;
 mod error;
 mod events;
@@ -9,6 +10,7 @@ mod executions;
 mod invoke;
 mod own;
 mod request;
+mod retention;
 mod route;
 mod stale_token;
 mod view;
@@ -33,6 +35,7 @@ use crate::{
     logs::LogStore,
 };
 use events::Events;
+use retention::Retentions;
 
 /// What every request is answered from.
 pub(crate) struct Service {
@@ -40,6 +43,7 @@ pub(crate) struct Service {
     functions: FunctionTable,
     events: Events,
     logs: LogStore,
+    retentions: Retentions,
     region: String,
     guard: Guard,
     /// How long a client may take to send a body.
@@ -78,6 +82,7 @@ impl DevServer {
             let service = Arc::clone(&answering);
             async move { service.answer(request).await }
         }));
+        tokio::spawn(retention::keep_tidy(Arc::downgrade(&service)));
         Self { address, service, serving }
     }
 

@@ -55,6 +55,11 @@ impl Service {
             [DURABLE, "durable-executions", arn, "state"] if get => self.state(arn, &request.query).await,
             [DURABLE, "durable-executions", arn, "history"] if get => self.history(arn, &request.query).await,
             [DURABLE, "durable-executions", arn, "stop"] if post => self.stop(arn, &request).await,
+            [DURABLE, "durable-executions", arn, "pause"] if post => self.pause(arn, &request).await,
+            [DURABLE, "durable-executions", arn, "resume"] if post => self.resume(arn, &request).await,
+            [DURABLE, "durable-executions", arn] if request.method == Method::DELETE => {
+                self.delete(arn).await
+            }
             [DURABLE, "durable-executions", arn] if get => self.get_execution(arn, &request.query).await,
             [DURABLE, "functions", function, "durable-executions"] if get => {
                 self.list_executions(function, &request.query).await
@@ -99,7 +104,7 @@ fn body_limit(segments: &[String]) -> usize {
 /// A request for the log: which operation, without labels and query. These have callback ids and checkpoint tokens
 /// in them, which are all that it takes to use them.
 fn operation(parts: &Parts) -> String {
-    const WORDS: [&str; 16] = [
+    const WORDS: [&str; 18] = [
         DURABLE,
         INVOKE,
         OWN,
@@ -110,6 +115,8 @@ fn operation(parts: &Parts) -> String {
         "state",
         "history",
         "stop",
+        "pause",
+        "resume",
         "succeed",
         "fail",
         "heartbeat",

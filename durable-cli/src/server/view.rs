@@ -1,6 +1,6 @@
 //! The REST form of the wire types: timestamps in seconds instead of milliseconds.
 
-use durable_engine::ExecutionSummary;
+use durable_engine::{ExecutionSummary, Pause};
 use durable_runtime::protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Number, Value, json};
@@ -57,7 +57,11 @@ pub(crate) fn list_item(execution: &ExecutionSummary) -> Value {
 }
 
 /// An execution by itself.
-pub(crate) fn execution(execution: &ExecutionSummary, with_data: bool) -> Value {
+pub(crate) fn execution(execution: &ExecutionSummary, retention_days: Option<u64>, with_data: bool) -> Value {
+    let config = object([
+        ("ExecutionTimeout", Some(json!(execution.timeout_seconds))),
+        ("RetentionPeriodInDays", retention_days.map(Value::from)),
+    ]);
     let data = [
         ("InputPayload", execution.input.as_ref().map(|input| json!(input))),
         ("Result", execution.result.as_ref().map(|result| json!(result))),
@@ -65,10 +69,21 @@ pub(crate) fn execution(execution: &ExecutionSummary, with_data: bool) -> Value 
     ];
     let rest = [
         ("Version", Some(json!(VERSION))),
-        ("DurableConfig", Some(json!({ "ExecutionTimeout": execution.timeout_seconds }))),
+        ("DurableConfig", Some(config)),
+        ("TraceHeader", execution.trace_header.as_ref().map(|header| json!({ "XAmznTraceId": header }))),
+        ("PauseDetails", execution.pause.as_ref().map(|pause| pause_details(pause, with_data))),
+        ("ExpectedExecutionTimeoutTimestamp", execution.times_out_at.map(seconds)),
         ("ExecutionDataIncluded", Some(json!(with_data))),
     ];
     object(description(execution).into_iter().chain(rest).chain(data.into_iter().filter(|_| with_data)))
+}
+
+fn pause_details(pause: &Pause, with_data: bool) -> Value {
+    object([
+        ("PauseRequestTimestamp", Some(seconds(pause.requested_at))),
+        ("Reason", pause.reason.as_ref().filter(|_| with_data).map(|reason| json!(reason))),
+        ("ExecutionTimeoutPaused", Some(json!(!pause.time_limit_goes_on))),
+    ])
 }
 
 fn description(execution: &ExecutionSummary) -> [(&'static str, Option<Value>); 6] {

@@ -77,6 +77,31 @@ fn executions_are_listed_and_stopped() {
 }
 
 #[test]
+fn executions_are_paused_resumed_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    server.prints(&["start", "f", SCRIPT, "--name", "a"]);
+    let id = callback_id(&server, "f/a");
+    // It may still be about to suspend, which is a pause of its own kind.
+    let paused = server.prints(&["pause", "f/a", "--reason", "for lunch"]);
+    assert!(["PAUSED\n", "PAUSING\n"].contains(&paused.as_str()), "{paused}");
+    until("it is paused", || {
+        server.prints(&["list", "f", "--status", "paused"]).contains("f/a").then_some(())
+    });
+    let shown = server.prints(&["show", "f/a"]);
+    assert!(shown.contains("PAUSED") && shown.contains(": for lunch"), "{shown}");
+    server.prints(&["callback", "succeed", &id, "1"]);
+    assert!(server.refuses(&["delete", "f/a"]).contains("ResourceConflictException"));
+    assert_eq!(server.prints(&["resume", "f/a"]), "RUNNING\n");
+    assert!(server.refuses(&["resume", "f/a"]).contains("ResourceConflictException"));
+    until("it ends", || server.prints(&["show", "f/a"]).contains("SUCCEEDED").then_some(()));
+    let history = server.prints(&["history", "f/a"]);
+    assert!(history.contains("ExecutionPaused") && history.contains("ExecutionResumed"), "{history}");
+    assert!(server.prints(&["delete", "f/a"]).starts_with("f/a deleted at "));
+    assert!(server.refuses(&["show", "f/a"]).contains("no execution named 'a'"));
+}
+
+#[test]
 fn a_start_can_be_followed_and_its_exit_code_tells_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());

@@ -9,6 +9,8 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod client;
+mod graph;
+mod orphans;
 mod privacy;
 mod restart;
 mod server;

@@ -29,9 +29,14 @@ impl Server {
     /// As [`Self::start`], by a shell command that ends in `exec "$0" "$@"`.
     pub(crate) fn start_by(folder: &Path, shell: &str) -> Self {
         let function = format!("--function=f={}", env!("CARGO_BIN_EXE_scripted-function"));
+        Self::start_by_with(folder, shell, &[&function])
+    }
+
+    /// As [`Self::start_by`], with other arguments, and the settings in the folder.
+    pub(crate) fn start_by_with(folder: &Path, shell: &str, arguments: &[&str]) -> Self {
         let program = env!("CARGO_BIN_EXE_durable");
         let mut command = std::process::Command::new("sh");
-        command.args(["-c", shell, program, "dev", "--port=0", "--data=data", &function]);
+        command.args(["-c", shell, program, "dev", "--port=0", "--data=data"]).args(arguments);
         Self::spawn(folder, &mut command)
     }
 

@@ -67,7 +67,7 @@ fn request(world: &World, random: &mut Random) -> (Request, Aim) {
     let callbacks = format!("/2025-12-01/durable-execution-callbacks/{id}");
     let get = |path: String| Request::new(address, "GET", path);
     let post = |path: String| Request::new(address, "POST", path);
-    match random.below(14) {
+    match random.below(17) {
         0 => (get(executions).query(query(random)), Aim::Harmless),
         1 => (get(format!("{executions}/history")).query(query(random)), Aim::Harmless),
         2 => (get(format!("{executions}/state")).query(query(random)), Aim::Harmless),
@@ -89,7 +89,15 @@ fn request(world: &World, random: &mut Random) -> (Request, Aim) {
         9 => (post(format!("{callbacks}/fail")).body(error(random)), changing),
         10 => (post(format!("{callbacks}/succeed")).body("\"approved\""), changing),
         11 => (post(format!("{callbacks}/heartbeat")), Aim::Harmless),
-        12 => {
+        12 => (post(format!("{executions}/pause")).body(pause(random)), changing),
+        13 => (post(format!("{executions}/resume")).body(pause(random)), changing),
+        14 => {
+            // Spoilt by another method it would be in order: only what does not exist is deleted.
+            let arn = label(random, &exhibit.arn);
+            let path = format!("/2025-12-01/durable-executions/{arn}");
+            (Request::new(address, "DELETE", path), Aim::Harmless)
+        }
+        15 => {
             let function = if random.one_in(2) { "good".to_owned() } else { "plain".to_owned() };
             let path = format!("/2015-03-31/functions/{function}/invocations");
             let request = post(path).query("Qualifier=%24LATEST").body(r#"{"script":[]}"#);
@@ -160,6 +168,8 @@ fn query(random: &mut Random) -> String {
             "False",
             "maybe",
             "RUNNING",
+            "PAUSED",
+            "DELETING",
             "PENDING",
             "x",
             "0.0",
@@ -190,6 +200,14 @@ fn error(random: &mut Random) -> Vec<u8> {
         change_value(random, &mut error);
     }
     error.to_string().into_bytes()
+}
+
+fn pause(random: &mut Random) -> Vec<u8> {
+    let mut pause = json!({ "Reason": "lunch", "ClientToken": "0000", "ExecutionTimeoutPaused": true });
+    if random.one_in(2) {
+        change_value(random, &mut pause);
+    }
+    pause.to_string().into_bytes()
 }
 
 /// A checkpoint under a token that was never given.
@@ -287,7 +305,11 @@ fn spoil(random: &mut Random, request: &mut Request) {
         }
         _ if random.one_in(50) => request.body = vec![b' '; (6 << 20) + 1],
         4 if !path.ends_with("/invocations") => {
-            let wrong = ["[]", "\"text\"", "1", "true", r#"{"ErrorMessage":5}"#, r#"{"StackTrace":"x"}"#];
+            let members = match path.ends_with("/pause") || path.ends_with("/resume") {
+                true => [r#"{"Reason":5}"#, r#"{"ClientToken":"a b"}"#],
+                false => [r#"{"ErrorMessage":5}"#, r#"{"StackTrace":"x"}"#],
+            };
+            let wrong = ["[]", "\"text\"", "1", "true", members[0], members[1]];
             request.body = random.pick(&wrong).as_bytes().to_vec();
         }
         _ => request.body = malformed(random, &request.body.clone()),

@@ -17,5 +17,7 @@ mod idle;
 mod output;
 mod plain;
 mod regions;
+mod retention;
 mod tenants;
+mod traces;
 mod watch;

@@ -11,6 +11,7 @@ mod support;
 
 mod callbacks;
 mod checkpoints;
+mod control;
 mod errors;
 mod executions;
 mod invoke;

@@ -6,7 +6,7 @@ use durable_runtime::protocol::Timestamp;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Core, Permit, Phase, Progress, Slot, progress};
+use super::{Core, Permit, Phase, Progress, Slot, awaited::Reached, progress};
 use crate::{
     host::{self, Begun},
     service::{Execution, ExecutionKey},
@@ -21,6 +21,8 @@ pub(crate) struct Batch<'c> {
     effects: Effects,
     /// A slot to run in that the caller gives up.
     pub(crate) permit: Option<Permit>,
+    /// Invocations begin while the write is on its way.
+    pub(crate) eager: bool,
 }
 
 /// What happens once the write is durable.
@@ -30,6 +32,7 @@ struct Effects {
     due: Vec<Timestamp>,
     ended: Vec<ExecutionKey>,
     progress: Vec<Progress>,
+    reached: Vec<Reached>,
 }
 
 impl<'c> Batch<'c> {
@@ -40,6 +43,7 @@ impl<'c> Batch<'c> {
             parts: Vec::with_capacity(1),
             effects: Effects::default(),
             permit: None,
+            eager: false,
         }
     }
 
@@ -60,6 +64,7 @@ impl<'c> Batch<'c> {
         if !changes.events.is_empty() && self.core.watchers.is_watched() {
             progress::describe(execution.record(), &changes.events, &mut self.effects.progress);
         }
+        self.core.watchers.operations.collect(&changes, &mut self.effects.reached);
         if execution.is_hosted() {
             slot.rearm(execution.next_due());
         }
@@ -73,20 +78,29 @@ impl<'c> Batch<'c> {
         let Some((_, workflow)) = self.core.workflow(&execution.record().function) else { return };
         let Some(permit) = self.permit.take().or_else(|| self.core.permit()) else { return };
         let id = Uuid::new_v4();
-        let input = execution.begin_invocation(id, self.core.page_limit, self.now);
-        let tenant = execution.record().tenant.clone();
-        self.effects.begun.push(Begun { slot: Arc::clone(slot), id, tenant, input, workflow, permit });
+        let input = execution.begin_invocation(id, self.core.secret(), self.core.page_limit, self.now);
+        let record = execution.record();
+        self.effects.begun.push(Begun {
+            slot: Arc::clone(slot),
+            id,
+            tenant: record.tenant.clone(),
+            trace_header: record.trace_header.clone(),
+            input,
+            workflow,
+            permit,
+        });
     }
 
     /// Queues the write. The executions inside must still be locked, so that writes are queued in the order of
     /// the changes.
     pub(crate) fn submit(self) -> Commit {
-        let Self { core, parts, effects, permit, .. } = self;
+        let Self { core, parts, mut effects, permit, eager, .. } = self;
         if parts.is_empty() {
             return Commit::nothing();
         }
         let (sender, receiver) = oneshot::channel();
         let core_after = Arc::clone(core);
+        let begun = if eager { std::mem::take(&mut effects.begun) } else { Vec::new() };
         let done = move |result: Result<(), StoreError>| {
             drop(permit);
             match &result {
@@ -101,6 +115,9 @@ impl<'c> Batch<'c> {
             let _ = sender.send(result);
         };
         core.store.write(Write { running: core.invocations_running(), parts, done: Box::new(done) });
+        for begun in begun {
+            core.runtime.spawn(host::run(Arc::clone(core), begun));
+        }
         Commit { receiver: Some(receiver) }
     }
 }
@@ -114,6 +131,9 @@ impl Effects {
             core.bell.ring_for(at);
         }
         core.watchers.publish(self.progress);
+        for reached in self.reached {
+            core.watchers.operations.tell(reached);
+        }
         for key in self.ended {
             core.watchers.ended(key);
         }

@@ -112,8 +112,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Makes the ids of executions and callbacks from `seed` instead of the system's randomness, so that a test
-    /// finds the same ones whenever it runs. Such ids can be guessed.
+    /// Makes the ids of executions and callbacks, and checkpoint tokens, from `seed` instead of the system's
+    /// randomness, so that a test finds the same ones whenever it runs. Such ids can be guessed.
     pub fn id_seed(mut self, seed: u64) -> Self {
         self.id_seed = Some(seed);
         self

@@ -60,6 +60,8 @@ pub(crate) struct Core {
     slots_total: usize,
     pub(crate) runtime: tokio::runtime::Handle,
     nonces: Nonces,
+    /// Apart from the others, so that how often executions are invoked changes no ids.
+    secrets: Nonces,
 }
 
 /// Numbers that nobody can guess, without asking the system for each one.
@@ -69,8 +71,8 @@ struct Nonces {
 }
 
 impl Nonces {
-    fn new(seed: Option<u64>) -> Self {
-        let key = seed.map_or_else(|| Uuid::new_v4().as_u64_pair(), |seed| (seed, 0));
+    fn new(seed: Option<u64>, purpose: u64) -> Self {
+        let key = seed.map_or_else(|| Uuid::new_v4().as_u64_pair(), |seed| (seed, purpose));
         Self { key, count: AtomicU64::new(0) }
     }
 
@@ -129,12 +131,18 @@ impl Core {
             slots: Arc::new(Semaphore::new(slots_total)),
             slots_total,
             runtime: tokio::runtime::Handle::current(),
-            nonces: Nonces::new(parts.id_seed),
+            nonces: Nonces::new(parts.id_seed, 0),
+            secrets: Nonces::new(parts.id_seed, 1),
         }
     }
 
     pub(crate) fn nonce(&self) -> u64 {
         self.nonces.next()
+    }
+
+    /// What an invocation's checkpoint tokens are made with.
+    pub(super) fn secret(&self) -> u128 {
+        (u128::from(self.secrets.next()) << 64) | u128::from(self.secrets.next())
     }
 
     pub(crate) fn slots_free(&self) -> usize {

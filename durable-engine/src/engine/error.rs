@@ -64,6 +64,22 @@ pub enum EngineError {
         /// The limit asked for.
         seconds: u64,
     },
+    /// A pause or its end has too long a reason.
+    #[error("a reason has at most {} characters, not {characters}", super::control::LONGEST_REASON)]
+    ReasonTooLong {
+        /// Its length.
+        characters: usize,
+    },
+    /// The execution's status does not allow this.
+    #[error("the execution is {status}; {needed} ({arn})")]
+    WrongStatus {
+        /// The execution.
+        arn: String,
+        /// Its status.
+        status: ExecutionStatus,
+        /// What it would have to be.
+        needed: &'static str,
+    },
     /// The input can't be written as JSON.
     #[error("the input of '{function}' can't be written as JSON: {message}")]
     InvalidInput {

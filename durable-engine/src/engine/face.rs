@@ -65,7 +65,7 @@ impl Core {
                     batch.add(&slot, &mut child);
                 }
             }
-            Ok(checkpoint.response)
+            checkpoint.interruption.map_or(Ok(checkpoint.response), |refusal| Err(refusal.into()))
         });
         let (response, commit) = changed.await.map_err(store_failed)?.ok_or_else(unknown_execution)?;
         // An answer that is given again must be as durable as the first time.

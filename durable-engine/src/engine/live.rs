@@ -126,6 +126,15 @@ impl LiveExecutions {
         }
     }
 
+    /// Looks at an execution if it is in memory.
+    pub(crate) fn peek<T>(&self, key: ExecutionKey, look: impl FnOnce(&Execution) -> T) -> Option<T> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.get(&key).and_then(Weak::upgrade);
+        // Before the slot goes, for that may be the end of it, and the end of a slot locks the map.
+        drop(slots);
+        slot?.lock().map(|execution| look(&execution))
+    }
+
     /// How many executions are in memory.
     pub(crate) fn len(&self) -> usize {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).len()

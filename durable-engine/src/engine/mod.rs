@@ -1,8 +1,10 @@
 //! The engine as its users see it.
 
+mod awaited;
 mod batch;
 mod builder;
 mod callbacks;
+mod control;
 mod core;
 mod error;
 mod face;
@@ -14,11 +16,7 @@ mod start;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use durable_runtime::{
-    payloads::Payloads,
-    protocol::{ErrorObject, Timestamp},
-    workflow::SharedWorkflow,
-};
+use durable_runtime::{payloads::Payloads, workflow::SharedWorkflow};
 use tokio::sync::broadcast;
 
 pub use builder::{DEFAULT_MAX_CONCURRENT_INVOCATIONS, EngineBuilder};
@@ -125,23 +123,6 @@ impl Engine {
     #[must_use]
     pub fn registered(&self) -> Vec<String> {
         self.core.functions().iter().map(ToString::to_string).collect()
-    }
-
-    /// Ends an execution from outside, with `error` or with a default one. No invocation begins any more; the
-    /// answer of one that is running is ignored. Returns when the execution ended, which may have been before.
-    ///
-    /// # Errors
-    ///
-    /// There is no such execution, or the store failed.
-    pub async fn stop(&self, execution: &str, error: Option<ErrorObject>) -> Result<Timestamp, EngineError> {
-        let found = self.find(execution).await?;
-        match self.core.change(found.record.key, |execution, now, _| execution.stop(error, now)).await? {
-            Some((ended_at, commit)) => {
-                self.core.settled(commit).await?;
-                Ok(ended_at)
-            }
-            None => Err(EngineError::NotFound { reference: execution.to_owned() }),
-        }
     }
 
     /// Every event of every execution from now on, as it becomes durable: for live displays. A subscriber that

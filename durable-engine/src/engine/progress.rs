@@ -7,6 +7,7 @@ use durable_runtime::protocol::{OperationId, Timestamp};
 use rustc_hash::FxHashMap;
 use tokio::sync::{Notify, broadcast};
 
+use super::awaited::AwaitedOperations;
 use crate::service::{EventType, ExecutionKey, ExecutionRecord, NewEvent};
 
 /// Events kept for a subscriber that is slow; an even slower one is told how many it missed.
@@ -53,11 +54,16 @@ pub(crate) struct Watchers {
     /// `None` once the engine stopped, so that subscribers see the end of the stream.
     progress: Mutex<Option<broadcast::Sender<Progress>>>,
     ends: Arc<Ends>,
+    pub(super) operations: Arc<AwaitedOperations>,
 }
 
 impl Default for Watchers {
     fn default() -> Self {
-        Self { progress: Mutex::new(Some(broadcast::Sender::new(BACKLOG))), ends: Arc::default() }
+        Self {
+            progress: Mutex::new(Some(broadcast::Sender::new(BACKLOG))),
+            ends: Arc::default(),
+            operations: Arc::default(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use durable_runtime::protocol::{ErrorObject, Operation, Payload, Timestamp};
 
 use super::{Engine, EngineError, start::key_of_reference};
 use crate::{
-    service::{Event, ExecutionKey, ExecutionRecord, ExecutionStatus},
+    service::{Event, ExecutionKey, ExecutionRecord, ExecutionStatus, Pause},
     store::{HistoryQuery, ListQuery, StoredRecord},
 };
 
@@ -31,8 +31,15 @@ pub struct ExecutionSummary {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Seconds that it may take.
+    /// Seconds that it may take, without the time that it was paused.
     pub timeout_seconds: u64,
+    /// When it runs out of time; absent when it has ended. While a pause holds the time limit, that is 366 days after
+    /// its start, which no pause extends.
+    pub times_out_at: Option<Timestamp>,
+    /// The pause that is not over.
+    pub pause: Option<Pause>,
+    /// The X-Ray header that it was started with, or was given by the execution that started it.
+    pub trace_header: Option<String>,
     /// True while an invocation runs, or ran when the process died.
     pub is_invoking: bool,
     /// When it goes on by itself; absent while it runs, and when it has ended. The time limit of the execution
@@ -59,6 +66,9 @@ impl ExecutionSummary {
             started_at: record.started_at,
             ended_at: record.ended_at,
             timeout_seconds: record.timeout_seconds,
+            times_out_at: (!record.status.is_terminal()).then(|| record.deadline()),
+            pause: record.pauses.current,
+            trace_header: record.trace_header.as_deref().map(str::to_owned),
             is_invoking,
             next_due: record.due_at.filter(|_| !is_invoking && !record.status.is_terminal()),
             input,
@@ -90,7 +100,7 @@ pub struct ListFilter {
 }
 
 /// A page of executions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ExecutionList {
     /// The executions.
@@ -203,18 +213,23 @@ impl Engine {
     ///
     /// There is no such execution, the store failed, or the engine was shut down first.
     pub async fn wait_for_end(&self, execution: &str) -> Result<ExecutionSummary, EngineError> {
-        let mut found = self.find(execution).await?;
-        let key = found.record.key;
+        let key = match self.core.live_key(execution) {
+            Some(key) => key,
+            None => self.find(execution).await?.record.key,
+        };
         let waiter = self.core.watchers.wait_for_end(key);
         loop {
             let notified = waiter.notified();
             tokio::pin!(notified);
-            // From here on an end is not missed, so the store is asked afterwards.
+            // From here on an end is not missed, so whether it was before is asked afterwards.
             notified.as_mut().enable();
-            let reference = || EngineError::NotFound { reference: execution.to_owned() };
-            found = self.core.store.record(key).await?.ok_or_else(reference)?;
-            if found.record.status.is_terminal() {
-                return Ok(ExecutionSummary::new(found.record, found.input));
+            let in_memory = self.core.live.peek(key, |execution| execution.record().status.is_terminal());
+            if in_memory != Some(false) {
+                let reference = || EngineError::NotFound { reference: execution.to_owned() };
+                let found = self.core.store.record(key).await?.ok_or_else(reference)?;
+                if found.record.status.is_terminal() {
+                    return Ok(ExecutionSummary::new(found.record, found.input));
+                }
             }
             notified.await;
         }

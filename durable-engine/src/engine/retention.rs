@@ -14,7 +14,7 @@ impl Engine {
     /// nowhere, and the database file uses their room for what comes next; it does not shrink.
     ///
     /// Executions that run or wait stay, however old they are, and so does one whose parent has not heard of its
-    /// end. The newest execution of the database stays too.
+    /// end.
     ///
     /// # Errors
     ///

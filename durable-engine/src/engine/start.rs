@@ -18,8 +18,18 @@ pub struct StartOptions {
     pub name: Option<String>,
     /// The tenant it runs for. Default: none.
     pub tenant: Option<String>,
+    /// The X-Ray header, `Root=…;Parent=…;Sampled=…`, of the trace that this belongs to: it is given to the
+    /// execution's invocations, and to the executions that it starts. Default: none.
+    pub trace_header: Option<String>,
     /// How long it may take, in whole seconds, from 1 s. Default: the engine's.
     pub timeout: Option<Duration>,
+    /// Begins the first invocation while the start is still on its way to the disk. Default: false.
+    ///
+    /// Saves the wait for one write, for short executions whose starter waits for the answer. The price: until the
+    /// start is durable a crash can leave the effects of first steps (not of `at_most_once` ones) without an
+    /// execution that carries on. So it is for starters that start again until they are answered, and for names
+    /// that nobody used before: an execution that is refused for its name may have begun its first steps.
+    pub eager: bool,
 }
 
 impl StartOptions {
@@ -59,9 +69,10 @@ impl Engine {
             function: function.to_owned(),
             registered: self.registered(),
         })?;
+        let eager = options.eager;
         let execution = self.new_execution(Arc::clone(&function), options, input.clone())?;
         let name = execution.name.clone();
-        match create(&self.core, execution).await {
+        match create(&self.core, execution, eager).await {
             Ok(arn) => Ok(Started { arn, is_new: true }),
             Err(StoreError::NameTaken) => {
                 self.existing(&function, name.as_deref().unwrap_or_default(), &input).await
@@ -94,6 +105,7 @@ impl Engine {
             function,
             name: options.name.map(Into::into),
             tenant: options.tenant.map(Into::into),
+            trace_header: options.trace_header.map(Into::into),
             timeout_seconds,
             parent: None,
             input: Some(input),
@@ -121,8 +133,9 @@ impl Engine {
     }
 }
 
-async fn create(core: &Arc<Core>, new: NewExecution) -> Result<String, StoreError> {
+async fn create(core: &Arc<Core>, new: NewExecution, eager: bool) -> Result<String, StoreError> {
     let mut batch = Batch::new(core);
+    batch.eager = eager;
     let execution = Execution::create(new, batch.now);
     let arn = execution.record().arn();
     let slot = core.live.insert(execution);

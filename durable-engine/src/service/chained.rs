@@ -49,6 +49,10 @@ impl Execution {
                     function: target.function,
                     name: Some(self.child_name(&update.id)),
                     tenant: options.tenant_id.as_deref().or(self.record.tenant.as_deref()).map(Arc::from),
+                    trace_header: options
+                        .x_amzn_trace_id
+                        .map(Arc::from)
+                        .or_else(|| self.record.trace_header.clone()),
                     timeout_seconds: self.record.timeout_seconds,
                     parent: Some(ParentLink {
                         execution: self.record.key,
@@ -121,7 +125,7 @@ impl Execution {
     pub fn owed_to_parent(&self) -> Option<(ParentLink, ChildOutcome)> {
         let parent = self.record.parent.clone().filter(|parent| parent.owed)?;
         let outcome = match self.record.status {
-            ExecutionStatus::Running => return None,
+            ExecutionStatus::Running | ExecutionStatus::Pausing | ExecutionStatus::Paused => return None,
             ExecutionStatus::Succeeded => ChildOutcome::Succeeded(self.record.result.clone()),
             ended => ChildOutcome::Ended(ended, self.record.error.clone()),
         };

@@ -50,6 +50,9 @@ pub struct Target {
     pub nonce: u64,
 }
 
+/// What an invocation is told that a pause has cut off.
+const PAUSED: Refusal = Refusal::StaleToken("the execution was paused");
+
 /// An accepted checkpoint.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -59,6 +62,8 @@ pub struct Checkpoint {
     pub children: Vec<Execution>,
     /// True when the answer was given before: nothing changed.
     pub repeated: bool,
+    /// Why the invocation is to be given this instead of the answer: it was applied, and ended the invocation.
+    pub interruption: Option<Refusal>,
 }
 
 /// Why a checkpoint or a read of the state was refused. Nothing changed.
@@ -94,7 +99,7 @@ impl Execution {
         surroundings: &mut Surroundings<'_>,
     ) -> Result<Checkpoint, Refusal> {
         if let Some(response) = self.repeated_response(&request) {
-            return Ok(Checkpoint { response, children: Vec::new(), repeated: true });
+            return Ok(Checkpoint { response, children: Vec::new(), repeated: true, interruption: None });
         }
         self.check_token(&request.checkpoint_token)?;
         validate(self, &request.updates)?;
@@ -111,15 +116,17 @@ impl Execution {
             }
             self.settle_due_in_checkpoint(surroundings.now);
         }
+        let interruption = self.pause_at_checkpoint(surroundings.now).then_some(PAUSED);
         let response = self.respond();
         let session = self.session.as_mut().expect("a current token implies a session");
-        session.last =
-            request.client_token.filter(|token| !token.is_empty()).map(|client_token| LastCheckpoint {
+        session.last = request.client_token.filter(|token| !token.is_empty() && interruption.is_none()).map(
+            |client_token| LastCheckpoint {
                 client_token,
                 checkpoint_token: request.checkpoint_token,
                 response: response.clone(),
-            });
-        Ok(Checkpoint { response, children, repeated: false })
+            },
+        );
+        Ok(Checkpoint { response, children, repeated: false, interruption })
     }
 
     /// The stored answer, when this very request was accepted before and its answer may have been lost.
@@ -140,11 +147,14 @@ impl Execution {
         if self.record.status.is_terminal() {
             return Err(Refusal::StaleToken("the execution has ended"));
         }
-        let (Some(session), Some(invocation)) = (&self.session, self.record.invocation) else {
+        let (Some(session), Some(_)) = (&self.session, self.record.invocation) else {
             return Err(Refusal::StaleToken("its invocation has ended"));
         };
-        if token.invocation != invocation.id {
-            return Err(Refusal::StaleToken("it belongs to an earlier invocation"));
+        if token.secret != session.secret {
+            return Err(Refusal::StaleToken("it belongs to another invocation"));
+        }
+        if session.interrupted {
+            return Err(PAUSED);
         }
         if token.sequence != session.sequence {
             return Err(Refusal::StaleToken("it was used before"));
@@ -171,9 +181,8 @@ impl Execution {
     fn respond(&mut self) -> CheckpointResponse {
         let session = self.session.as_mut().expect("a current token implies a session");
         session.sequence += 1;
-        let token = self.record.invocation.filter(|_| !self.record.status.is_terminal()).map(|invocation| {
-            CheckpointToken { sequence: session.sequence, invocation: invocation.id }.to_string()
-        });
+        let token = CheckpointToken { sequence: session.sequence, secret: session.secret };
+        let token = (!self.record.status.is_terminal()).then(|| token.to_string());
         let undelivered = std::mem::take(&mut session.undelivered);
         let operations = undelivered.into_iter().map(|position| self.at(position).clone()).collect();
         CheckpointResponse {

@@ -96,6 +96,10 @@ events! {
     ExecutionStopped(ErrorDetails) = "ExecutionStoppedDetails",
     /// The execution ran out of time.
     ExecutionTimedOut(OptionalErrorDetails) = "ExecutionTimedOutDetails",
+    /// The execution is not invoked any more until it is resumed.
+    ExecutionPaused(ExecutionPausedDetails) = "ExecutionPausedDetails",
+    /// The execution goes on after a pause.
+    ExecutionResumed(ExecutionResumedDetails) = "ExecutionResumedDetails",
     /// A context began.
     ContextStarted(EmptyDetails) = "ContextStartedDetails",
     /// A context ended with a result.
@@ -137,7 +141,7 @@ events! {
 }
 
 impl EventDetails {
-    /// The result or input inside, if this kind of event has one.
+    /// The result, input or reason inside, if this kind of event has one.
     pub(crate) fn payload_mut(&mut self) -> Option<&mut EventPayload> {
         match self {
             Self::ExecutionStarted(details) => Some(&mut details.input),
@@ -147,6 +151,8 @@ impl EventDetails {
             | Self::ChainedInvokeSucceeded(details) => Some(&mut details.result),
             Self::StepSucceeded(details) => Some(&mut details.result),
             Self::ChainedInvokeStarted(details) => details.input.as_mut(),
+            Self::ExecutionPaused(details) => details.reason.as_mut(),
+            Self::ExecutionResumed(details) => details.reason.as_mut(),
             _ => None,
         }
     }
@@ -241,6 +247,30 @@ pub struct ExecutionStartedDetails {
     pub input: EventPayload,
     /// Seconds that the execution may take.
     pub execution_timeout: u64,
+}
+
+/// Details of `ExecutionPaused`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExecutionPausedDetails {
+    /// When the pause was asked for.
+    pub pause_request_timestamp: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<EventPayload>,
+    /// Whether the execution's time limit stands still.
+    pub execution_timeout_paused: bool,
+}
+
+/// Details of `ExecutionResumed`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExecutionResumedDetails {
+    /// When this was asked for.
+    pub resume_request_timestamp: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<EventPayload>,
 }
 
 /// Which attempt ended, and when the next one begins.

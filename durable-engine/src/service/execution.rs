@@ -332,6 +332,7 @@ impl Execution {
         self.record.status = status;
         self.record.ended_at = Some(now);
         self.record.owed_at = None;
+        self.record.pauses.current = None;
         self.record.updated.clear();
         self.timers.clear();
         self.callback_timers.clear();
@@ -351,7 +352,9 @@ pub(super) enum End {
 
 const fn operation_status(status: ExecutionStatus) -> OperationStatus {
     match status {
-        ExecutionStatus::Running => OperationStatus::Started,
+        ExecutionStatus::Running | ExecutionStatus::Pausing | ExecutionStatus::Paused => {
+            OperationStatus::Started
+        }
         ExecutionStatus::Succeeded => OperationStatus::Succeeded,
         ExecutionStatus::Failed => OperationStatus::Failed,
         ExecutionStatus::TimedOut => OperationStatus::TimedOut,

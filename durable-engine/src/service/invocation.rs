@@ -12,8 +12,8 @@ use durable_runtime::{
 use uuid::Uuid;
 
 use super::{
-    EventDetails, Execution, Invocation, PageLimit, event::InvocationCompletedDetails, execution::End,
-    timers::backoff, token::CheckpointToken,
+    EventDetails, Execution, ExecutionStatus, Invocation, PageLimit, event::InvocationCompletedDetails,
+    execution::End, timers::backoff, token::CheckpointToken,
 };
 
 /// Failed invocations in a row after which the execution fails with the last one's error.
@@ -33,6 +33,10 @@ pub(super) struct Session {
     pub(super) reinvoke: bool,
     /// A wait or retry was completed inside a checkpoint, and delivered in its answer.
     pub(super) settled_in_checkpoint: bool,
+    /// The execution was paused during this invocation: it is to end, and its answer does not count.
+    pub(super) interrupted: bool,
+    /// Names the invocation in its tokens, which nobody else can guess.
+    pub(super) secret: u128,
     pub(super) last: Option<LastCheckpoint>,
 }
 
@@ -58,7 +62,7 @@ impl Execution {
     #[must_use]
     pub fn owes_invocation(&self, now: Timestamp) -> bool {
         self.record.invocation.is_none()
-            && !self.record.status.is_terminal()
+            && self.record.status == ExecutionStatus::Running
             && self.record.owed_at.is_some_and(|owed| owed <= now)
     }
 
@@ -68,16 +72,23 @@ impl Execution {
         self.session.is_some()
     }
 
-    /// Begins an invocation. All tokens of earlier ones are void from now on.
-    pub fn begin_invocation(&mut self, id: Uuid, limit: PageLimit, now: Timestamp) -> InvocationInput {
+    /// Begins an invocation. All tokens of earlier ones are void from now on; those of this one are made with `secret`,
+    /// for its id is no secret: functions log it.
+    pub fn begin_invocation(
+        &mut self,
+        id: Uuid,
+        secret: u128,
+        limit: PageLimit,
+        now: Timestamp,
+    ) -> InvocationInput {
         debug_assert!(self.record.invocation.is_none(), "an execution has at most one invocation");
         self.record.invocation = Some(Invocation { id, started_at: now });
         self.record.owed_at = None;
-        self.session = Some(Session::default());
+        self.session = Some(Session { secret, ..Session::default() });
         self.touch_record();
         InvocationInput {
             durable_execution_arn: self.record.arn(),
-            checkpoint_token: CheckpointToken { sequence: 0, invocation: id }.to_string(),
+            checkpoint_token: CheckpointToken { sequence: 0, secret }.to_string(),
             initial_execution_state: self.page(0, limit),
             updated_operation_ids: std::mem::take(&mut self.record.updated),
         }
@@ -99,7 +110,9 @@ impl Execution {
         self.record.invocation = None;
         self.touch_record();
         let session = self.session.take().unwrap_or_default();
-        let ended = ended.and_then(|output| self.check_output(output, &session, now));
+        let ended = ended.and_then(|output| {
+            if session.interrupted { Ok(output) } else { self.check_output(output, &session, now) }
+        });
         let error = match &ended {
             Ok(InvocationOutput::Failed { error }) => error.clone(),
             Ok(_) => None,
@@ -117,11 +130,13 @@ impl Execution {
             return Finished::Recorded;
         }
         match ended {
+            _ if session.interrupted => self.owe_invocation(None, now),
             Ok(InvocationOutput::Succeeded { result }) => self.end(End::Succeeded(result), now),
             Ok(InvocationOutput::Failed { error }) => self.end(End::Failed(error), now),
             Ok(InvocationOutput::Pending) => self.suspend(&session, now),
             Err(error) => self.count_failure(error, now),
         }
+        self.pause_between_invocations(now);
         Finished::Recorded
     }
 
@@ -142,6 +157,7 @@ impl Execution {
         self.emit(completed, now);
         if !self.record.status.is_terminal() {
             self.owe_invocation(None, now);
+            self.pause_between_invocations(now);
         }
         true
     }

@@ -16,6 +16,7 @@
 //! | `transition` | what each update does |
 //! | `checkpoint` | one checkpoint call |
 //! | `invocation` | how an invocation begins and ends |
+//! | `pause` | pausing an execution and letting it go on |
 //! | `timers` | everything that time does |
 //! | `callback` | everything that comes from outside by callback id |
 //! | `chained` | other functions' executions, from the caller's side |
@@ -28,6 +29,7 @@ mod event;
 mod execution;
 mod identity;
 mod invocation;
+mod pause;
 mod record;
 mod state;
 mod timers;
@@ -43,13 +45,14 @@ pub use chained::ChildOutcome;
 pub use checkpoint::{Checkpoint, Refusal, Surroundings, Target};
 pub use event::{
     CallbackStartedDetails, ChainedInvokeStartedDetails, EmptyDetails, ErrorDetails, Event, EventDetails,
-    EventError, EventPayload, EventType, ExecutionStartedDetails, InvocationCompletedDetails,
-    OptionalErrorDetails, ResultDetails, RetryDetails, StepFailedDetails, StepSucceededDetails,
-    WaitStartedDetails, WaitSucceededDetails,
+    EventError, EventPayload, EventType, ExecutionPausedDetails, ExecutionResumedDetails,
+    ExecutionStartedDetails, InvocationCompletedDetails, OptionalErrorDetails, ResultDetails, RetryDetails,
+    StepFailedDetails, StepSucceededDetails, WaitStartedDetails, WaitSucceededDetails,
 };
 pub use execution::{ChangedOperation, Changes, Execution, Loaded, NewEvent, PayloadHome};
 pub use identity::{CallbackId, ExecutionArn, ExecutionKey, function_arn, function_of_reference};
 pub use invocation::{CONSECUTIVE_FAILURES, Finished, RUNTIME_EXIT_ERROR};
+pub use pause::{Pause, PauseOptions, Pauses, ResumeOptions, WrongStatus};
 pub use record::{ExecutionRecord, ExecutionStatus, Invocation, NewExecution, ParentLink};
 pub use state::PageLimit;
 pub(crate) use state::payload_slot;

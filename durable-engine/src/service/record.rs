@@ -1,12 +1,12 @@
 //! What is stored of an execution as a whole.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use durable_runtime::protocol::{ErrorObject, OperationId, Payload, Timestamp};
+use durable_runtime::protocol::{ErrorObject, OperationId, Payload, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ExecutionArn, ExecutionKey, identity::execution_id};
+use super::{ExecutionArn, ExecutionKey, Pauses, identity::execution_id};
 
 /// Where an execution stands. A suspended execution is `Running`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,16 +22,28 @@ pub enum ExecutionStatus {
     TimedOut,
     /// Ended by a stop from outside.
     Stopped,
+    /// To be paused by the running invocation's next checkpoint, or at its end.
+    Pausing,
+    /// Not invoked until it is resumed.
+    Paused,
 }
 
 impl ExecutionStatus {
     /// Every status, in the order of the API model.
-    pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Stopped];
+    pub const ALL: [Self; 7] = [
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Stopped,
+        Self::Pausing,
+        Self::Paused,
+    ];
 
     /// True when the execution has ended.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
-        !matches!(self, Self::Running)
+        !matches!(self, Self::Running | Self::Pausing | Self::Paused)
     }
 
     /// The name on the wire.
@@ -43,6 +55,8 @@ impl ExecutionStatus {
             Self::Failed => "FAILED",
             Self::TimedOut => "TIMED_OUT",
             Self::Stopped => "STOPPED",
+            Self::Pausing => "PAUSING",
+            Self::Paused => "PAUSED",
         }
     }
 }
@@ -91,6 +105,8 @@ pub struct ExecutionRecord {
     pub name: Arc<str>,
     /// The tenant it runs for.
     pub tenant: Option<Arc<str>>,
+    /// The X-Ray header of whoever started it: `Root=…;Parent=…;Sampled=…`.
+    pub trace_header: Option<Arc<str>>,
     /// Where it stands.
     pub status: ExecutionStatus,
     /// When it was created.
@@ -99,6 +115,8 @@ pub struct ExecutionRecord {
     pub ended_at: Option<Timestamp>,
     /// Seconds that it may take.
     pub timeout_seconds: u64,
+    /// Its pauses.
+    pub pauses: Pauses,
     /// The invocation that is running.
     pub invocation: Option<Invocation>,
     /// An invocation is owed from this moment on.
@@ -125,10 +143,16 @@ impl ExecutionRecord {
         ExecutionArn { region, function, name: &self.name, id: &self.id }.to_string()
     }
 
-    /// The moment at which it runs out of time.
+    /// The moment at which it runs out of time, as far as that is known while it is paused.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
-        self.started_at.after(std::time::Duration::from_secs(self.timeout_seconds))
+        let longest = Duration::from_secs(limits::MAX_WAIT_SECONDS);
+        if self.pauses.hold_time_limit() {
+            return self.started_at.after(longest);
+        }
+        let extension = Duration::from_millis(self.pauses.extension_millis);
+        let limit = Duration::from_secs(self.timeout_seconds).saturating_add(extension);
+        self.started_at.after(limit.min(longest))
     }
 }
 
@@ -147,6 +171,8 @@ pub struct NewExecution {
     pub name: Option<Arc<str>>,
     /// The tenant it runs for.
     pub tenant: Option<Arc<str>>,
+    /// The X-Ray header of whoever starts it.
+    pub trace_header: Option<Arc<str>>,
     /// Seconds that it may take.
     pub timeout_seconds: u64,
     /// Who waits for it.
@@ -165,10 +191,12 @@ impl NewExecution {
             region: self.region,
             function: self.function,
             tenant: self.tenant,
+            trace_header: self.trace_header,
             status: ExecutionStatus::Running,
             started_at: now,
             ended_at: None,
             timeout_seconds: self.timeout_seconds,
+            pauses: Pauses::default(),
             invocation: None,
             owed_at: Some(now),
             due_at: Some(now),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use durable_runtime::protocol::{ErrorObject, OperationStatus, OperationType, Timestamp};
 
 use super::{
-    EventDetails, Execution,
+    EventDetails, Execution, ExecutionStatus,
     event::{ErrorDetails, WaitSucceededDetails},
     execution::End,
 };
@@ -54,7 +54,8 @@ impl Execution {
         if self.record.status.is_terminal() {
             return self.record.ended_at.filter(|_| parent_owed);
         }
-        self.record.owed_at.into_iter().chain(self.next_due()).min()
+        let owed_at = self.record.owed_at.filter(|_| self.record.status == ExecutionStatus::Running);
+        owed_at.into_iter().chain(self.next_due()).min()
     }
 
     /// Fires what is due inside a checkpoint call, so that a running invocation sees it in the answer.

@@ -12,7 +12,9 @@ use durable_runtime::{
 };
 use rustc_hash::FxHashMap;
 
-use super::{Counters, EndedQuery, HistoryQuery, ListQuery, Store, StoreError, StoredRecord, Write};
+use super::{
+    Counters, EndedQuery, HistoryQuery, ListQuery, Store, StoreError, StoredRecord, Write, WritePart,
+};
 use crate::service::{CallbackTimer, Changes, Event, ExecutionKey, ExecutionRecord, Loaded};
 
 /// Executions in memory. Clones share them, so an engine can be dropped and another one opened on the same
@@ -75,6 +77,11 @@ impl Inner {
         }
         if write.parts.is_empty() {
             return Ok(());
+        }
+        let is_removed =
+            |part: &WritePart| !part.changes.created && !self.rows.contains_key(&part.changes.key);
+        if write.parts.iter().any(is_removed) {
+            return Err(StoreError::Removed);
         }
         for part in write.parts.iter().filter(|part| part.changes.created) {
             let record = part.changes.record.as_ref().ok_or_else(|| StoreError::database("no record"))?;
@@ -269,14 +276,13 @@ impl Store for MemoryConnection {
 
     fn ended(&self, query: EndedQuery) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>> {
         self.read(|inner| {
-            let newest = inner.rows.last_key_value().map(|(key, _)| *key);
             let is_over = |record: &ExecutionRecord| {
                 query.function.as_deref().is_none_or(|function| *record.function == *function)
                     && record.ended_at.is_some_and(|at| at < query.before)
                     && record.due_at.is_none()
             };
             let keys = inner.rows.iter().filter(|(_, row)| is_over(&row.record)).map(|(key, _)| *key);
-            keys.filter(|key| *key > query.beyond && Some(*key) != newest).take(query.limit).collect()
+            keys.filter(|key| *key > query.beyond).take(query.limit).collect()
         })
     }
 
@@ -286,6 +292,9 @@ impl Store for MemoryConnection {
         if is_ours {
             for key in keys {
                 let Some(row) = inner.rows.remove(&key) else { continue };
+                if let Some(due) = inner.due.get_mut(&row.record.function) {
+                    row.record.due_at.map(|at| due.remove(&(at, key)));
+                }
                 inner.names.remove(&(row.record.name, row.record.function));
             }
         }

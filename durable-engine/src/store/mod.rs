@@ -70,11 +70,11 @@ pub(crate) trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>>;
 
-    /// Ended executions that nobody waits for any more, in order of creation. The newest execution of the store
-    /// is never among them: numbers are given in order, and that one's must not be given again.
+    /// Ended executions that nobody waits for any more, in order of creation.
     fn ended(&self, query: EndedQuery) -> BoxFuture<'_, Result<Vec<ExecutionKey>, StoreError>>;
 
-    /// Removes executions with everything that belongs to them. Answers after the commit.
+    /// Removes executions with everything that belongs to them; their numbers are not given again. Answers after the
+    /// commit.
     fn remove(&self, keys: Vec<ExecutionKey>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// What was done so far.
@@ -197,6 +197,9 @@ pub(crate) enum StoreError {
     /// An earlier write of the same execution failed.
     #[error("an earlier write of the same execution failed")]
     Void,
+    /// The execution was removed.
+    #[error("the execution was removed")]
+    Removed,
     /// The database failed.
     #[error("{0}")]
     Database(Arc<str>),

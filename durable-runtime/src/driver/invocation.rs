@@ -17,17 +17,26 @@ use crate::{
         OperationType, Payload, Timestamp,
     },
     scope::{Cx, Run},
-    service::{ServiceError, StateRequest, Verdict},
+    service::{BoxFuture, ServiceError, StateRequest, Verdict},
     task::{DriverWake, Task},
     workflow::InvocationError,
 };
 
-/// Runs one invocation. `body` makes the root future from the input, in the root context.
-pub(crate) async fn drive(
+/// Makes the root future from the input, in the root context. Erased, because a program may serve many functions, and
+/// all that follows is the same for each.
+pub(crate) type Begin = Box<dyn FnOnce(Option<&Payload>) -> Result<RootBody, ErrorObject> + Send>;
+
+/// Runs one invocation of the body that `begin` makes.
+pub(crate) fn drive(
     input: InvocationInput,
     environment: Environment,
-    body: impl FnOnce(Option<&Payload>) -> Result<RootBody, ErrorObject> + Send,
-) -> Output {
+    begin: Begin,
+) -> BoxFuture<'static, Output> {
+    // Erased here, so that this is compiled with this crate and not again with each program.
+    Box::pin(invoke(input, environment, begin))
+}
+
+async fn invoke(input: InvocationInput, environment: Environment, begin: Begin) -> Output {
     let arn: Arc<str> = input.durable_execution_arn.into();
     let state = input.initial_execution_state;
     let operations = match all_pages(&environment, &arn, &input.checkpoint_token, state).await {
@@ -58,7 +67,7 @@ pub(crate) async fn drive(
     plugins.each(|plugin| plugin.invocation_started(&invocation));
     let watch = Watch { plugins: &plugins, invocation: &invocation, clock: &*clock, ended: false };
     let output = run_body(&arn, input.checkpoint_token, operations, updated, environment, |cx| {
-        cx.enter(|| body(payload.as_ref()))
+        cx.enter(|| begin(payload.as_ref()))
     })
     .await;
     watch.end(&output);

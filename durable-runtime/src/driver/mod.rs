@@ -34,7 +34,7 @@ use crate::{
     workflow::InvocationError,
 };
 
-pub(crate) use invocation::drive;
+pub(crate) use invocation::{Begin, drive};
 
 /// What the body of an execution is given and gives.
 pub(crate) type RootBody = BoxFuture<'static, Result<Outcome, ErrorObject>>;

@@ -10,9 +10,10 @@ use std::{
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, Service};
 use tracing::Instrument as _;
 
-use super::{Error, Event, clock::LambdaClock, service::LambdaService, span};
+use super::{Error, Event, clock::LambdaClock, service::LambdaService, shape, span};
 use crate::{
     environment::{Environment, Options},
+    graph::Graph,
     protocol::InvocationOutput,
     service::{BoxFuture, DurableService},
     workflow::{InvocationError, SharedWorkflow},
@@ -25,13 +26,14 @@ use crate::{
 #[must_use = "a handler serves nothing until it is run"]
 pub struct Handler {
     workflow: SharedWorkflow,
+    graph: Graph,
     environment: Environment,
 }
 
 impl Handler {
-    pub(super) fn new(workflow: SharedWorkflow) -> Self {
+    pub(super) fn new(workflow: SharedWorkflow, graph: Graph) -> Self {
         let service = Arc::new(LambdaService::default());
-        Self { workflow, environment: Environment::new(service, Arc::new(LambdaClock)) }
+        Self { workflow, graph, environment: Environment::new(service, Arc::new(LambdaClock)) }
     }
 
     /// How the driver of each invocation behaves. Default: [`Options::default`].
@@ -57,6 +59,9 @@ impl Handler {
     ///
     /// The Lambda runtime API can't be reached, or the program was built with `panic = "abort"`.
     pub async fn run(self) -> Result<(), Error> {
+        if shape::printed(&self.graph)? {
+            return Ok(());
+        }
         refuse_abort()?;
         Runtime::new(self).layer(span::SpanLayer).run().await
     }
@@ -68,6 +73,9 @@ impl Handler {
     ///
     /// The Lambda runtime API can't be reached, or the program was built with `panic = "abort"`.
     pub async fn run_concurrent(self) -> Result<(), Error> {
+        if shape::printed(&self.graph)? {
+            return Ok(());
+        }
         refuse_abort()?;
         Runtime::new(self).layer(span::SpanLayer).run_concurrent().await
     }

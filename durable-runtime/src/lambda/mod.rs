@@ -27,6 +27,9 @@
 //! | the service refused an update for good | `FAILED` with the service's words | it ends |
 //!
 //! The role of the function needs `lambda:CheckpointDurableExecution` and `lambda:GetDurableExecutionState`.
+//!
+//! A process that is started with `DURABLE_GRAPH=mermaid` (or `dot`, or `svg`) prints the [graph](crate::graph) of its
+//! function and ends, without an invocation: `durable graph -- target/lambda/checkout/bootstrap`.
 
 mod client;
 mod clock;
@@ -35,11 +38,16 @@ mod event;
 mod handler;
 mod logging;
 mod refusal;
+#[cfg(feature = "s3")]
+mod s3;
 mod service;
+mod shape;
 mod span;
 
 pub use lambda_runtime::Error;
 
+#[cfg(feature = "s3")]
+pub use self::s3::S3Payloads;
 pub use self::{
     event::Event,
     handler::{Handler, HandlerError},
@@ -85,5 +93,6 @@ pub async fn run_concurrent<Arguments: 'static, F: Root<Arguments>>(function: F)
 /// # }
 /// ```
 pub fn handler<Arguments: 'static, F: Root<Arguments>>(function: F) -> Handler {
-    Handler::new(crate::root::workflow(function))
+    let graph = crate::graph::graph(&function);
+    Handler::new(crate::root::workflow(function), graph)
 }

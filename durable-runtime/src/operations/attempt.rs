@@ -97,8 +97,8 @@ impl Drop for Running {
 }
 
 /// A running attempt.
-pub(crate) struct Attempt<F> {
-    body: Pin<Box<F>>,
+pub(crate) struct Attempt<'a, O> {
+    body: BoxFuture<'a, O>,
     limit: Option<(Duration, BoxFuture<'static, ()>)>,
     context: Option<StepInfo>,
     surroundings: Surroundings,
@@ -129,20 +129,20 @@ fn info(cx: &Cx, identity: &Identity, attempt: u32) -> StepInfo {
     }
 }
 
-impl<F: Future> Attempt<F> {
+impl<'a, O> Attempt<'a, O> {
     pub(crate) fn begin(
         cx: &Cx,
         identity: &Identity,
         attempt: u32,
         timeout: Option<Duration>,
         announced: Option<&AttemptInfo>,
-        body: F,
+        body: BoxFuture<'a, O>,
     ) -> Self {
         let run = cx.run();
         let info = info(cx, identity, attempt);
         let step_waker = Arc::new(StepWaker { task: Arc::clone(cx.task()), armed: AtomicBool::new(true) });
         Self {
-            body: Box::pin(body),
+            body,
             limit: timeout.map(|limit| (limit, run.clock.sleep_until(cx.now().after(limit)))),
             span: tracing::info_span!("step", name = info.name.as_str(), attempt),
             context: Some(info),
@@ -154,17 +154,14 @@ impl<F: Future> Attempt<F> {
     }
 }
 
-impl<F> Drop for Attempt<F> {
+impl<O> Drop for Attempt<'_, O> {
     fn drop(&mut self) {
         self.step_waker.armed.store(false, Ordering::Release);
     }
 }
 
-// The body is boxed; nothing else is ever pinned.
-impl<F> Unpin for Attempt<F> {}
-
-impl<F: Future> Future for Attempt<F> {
-    type Output = Result<F::Output, Interruption>;
+impl<O> Future for Attempt<'_, O> {
+    type Output = Result<O, Interruption>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;

@@ -18,7 +18,7 @@ use crate::{
     },
     retry::seconds_ceil,
     scope::{Cx, Identity},
-    serdes::{Json, Serdes, SerdesError},
+    serdes::{Json, Serdes, SerdesError, from_outside},
     service::BoxFuture,
     value::{CallbackValue, DurableError},
 };
@@ -167,7 +167,7 @@ impl<T, S> Callback<T, S> {
         let settings = self.settings;
         Submitted(Box::new(move |cx| {
             let identity = claim_context(&cx, sub_type::WAIT_FOR_CALLBACK, Some(settings.name.clone()));
-            Box::pin(submit_and_wait(cx, identity, settings, submitter, T::read_context::<E>))
+            Box::pin(submit_and_wait(cx, identity, settings, submitter, read_sent::<T, S, E>))
         }))
     }
 }
@@ -298,6 +298,13 @@ impl<T, E> DurableOperation for Submitted<'_, T, E> {
     }
 }
 only_inside!([T, E] Submitted<'_, T, E>, Result<T, E>);
+
+/// The value in the record of a context that holds what was sent, as it was sent.
+fn read_sent<T: CallbackValue<S>, S, E: DurableError>(
+    outcome: &Outcome,
+) -> Result<Result<T, E>, SerdesError> {
+    from_outside(|| T::read_context::<E>(outcome))
+}
 
 async fn submit_and_wait<T, F, O, U, E>(
     cx: Cx,

@@ -14,7 +14,7 @@ use crate::{
     },
     protocol::{ErrorObject, Operation, OperationAction, OperationType, Payload, sub_type},
     scope::{Cx, Identity},
-    serdes::SerdesError,
+    serdes::{SerdesError, about},
     value::{DurableError, DurableValue},
 };
 
@@ -149,7 +149,7 @@ pub(crate) async fn run_child<K: Codec<F::Output>, F: Future>(
     let running = cx.announce_attempt(&identity, None, record.begun);
     let inside = cx.child(&identity.id);
     let output = inside.clone().scope(body).await;
-    let mut outcome = K::encode(&output);
+    let mut outcome = about(&identity.id, || K::encode(&output));
     drop(output);
     if let Ok(Outcome::Failed(error)) = &mut outcome {
         inside.roll_back(error).await;
@@ -235,7 +235,7 @@ impl<'a, R> ContextRecord<'a, R> {
     }
 
     async fn decode(&self, outcome: &Outcome) -> R {
-        match (self.read)(outcome) {
+        match about(&self.identity.id, || (self.read)(outcome)) {
             Ok(value) => value,
             Err(error) => self.unusable("does not fit its type", error).await,
         }

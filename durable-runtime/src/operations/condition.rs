@@ -21,7 +21,7 @@ use crate::{
     },
     retry::{Jitter, RetryPolicy, seconds_ceil},
     scope::{Cx, Identity},
-    serdes::{Json, Serdes, SerdesError},
+    serdes::{Json, Serdes, SerdesError, about},
     service::BoxFuture,
     value::{DurableError, DurableValue},
 };
@@ -197,6 +197,7 @@ where
     E: DurableError + From<ConditionExhausted>,
 {
     let mut first = Some(first);
+    let id = &machine.identity.id;
     if let Some(message) = &machine.settings.invalid {
         machine.fail(format!("the interval of {} is wrong: {message}", machine.identity.describe())).await;
     }
@@ -209,7 +210,7 @@ where
             // The first check got the initial state when it was made.
             (None, Some(body)) => body,
             (None, None) => machine.fail("the state between two checks is gone".to_owned()).await,
-            (Some(state), _) => match (machine.settings.read)(&state) {
+            (Some(state), _) => match about(id, || (machine.settings.read)(&state)) {
                 Ok(state) => machine.cx.enter(|| check(state)).into_parts().1,
                 Err(error) => machine.unusable(error).await,
             },
@@ -220,34 +221,38 @@ where
             None => Ok(None),
         };
         let ended = match ended {
-            Ok(None) => machine.run(attempt, running.as_ref(), body.attempt(true)).await,
+            Ok(None) => machine.run(attempt, running.as_ref(), Box::pin(body.attempt(true))).await,
             Ok(Some(fake)) => match B::Codec::decode_json(fake.outcome()) {
                 Ok(output) => Ok(output),
                 Err(cause) => {
-                    machine.fail(fake.misfit::<B::Output>(&machine.identity.describe(), &cause)).await
+                    machine
+                        .fail(fake.misfit(
+                            &machine.identity.describe(),
+                            std::any::type_name::<B::Output>(),
+                            &cause,
+                        ))
+                        .await
                 }
             },
             Err(interrupted) => Err(interrupted),
         };
+        let write = |state: &S| about(id, || (machine.settings.write)(state));
+        let write_error = |error: &E| about(id, || encode_error(error)).map(Outcome::Failed);
         let outcome = match ended {
-            Ok(Ok(Condition::Met(state))) => {
-                (machine.settings.write)(&state).map(|text| Outcome::Succeeded(Some(text.into())))
-            }
-            Ok(Ok(Condition::NotYet(state))) => {
-                match ((machine.settings.write)(&state), machine.delay(&state, attempt)) {
-                    (Ok(text), Some(seconds)) => {
-                        let state = Payload::from(text);
-                        machine.cx.announce_attempt_end(running, &Outcome::Succeeded(Some(state.clone())));
-                        machine.again(state, seconds).await;
-                        continue;
-                    }
-                    (Ok(_), None) => encode_error(&E::from(machine.exhausted(attempt))).map(Outcome::Failed),
-                    (Err(error), _) => Err(error),
+            Ok(Ok(Condition::Met(state))) => write(&state).map(|text| Outcome::Succeeded(Some(text.into()))),
+            Ok(Ok(Condition::NotYet(state))) => match (write(&state), machine.delay(&state, attempt)) {
+                (Ok(text), Some(seconds)) => {
+                    let state = Payload::from(text);
+                    machine.cx.announce_attempt_end(running, &Outcome::Succeeded(Some(state.clone())));
+                    machine.again(state, seconds).await;
+                    continue;
                 }
-            }
-            Ok(Err(error)) => encode_error(&error).map(Outcome::Failed),
+                (Ok(_), None) => write_error(&E::from(machine.exhausted(attempt))),
+                (Err(error), _) => Err(error),
+            },
+            Ok(Err(error)) => write_error(&error),
             Err(interrupted) => match B::interrupted(interrupted.clone()) {
-                Some(Err(error)) => encode_error(&error).map(Outcome::Failed),
+                Some(Err(error)) => write_error(&error),
                 _ => Ok(Outcome::Failed(ErrorObject::new("Interrupted", interrupted.to_string()))),
             },
         };
@@ -309,12 +314,12 @@ impl<S: DurableValue> ConditionMachine<S> {
         Next::Check { state, attempt }
     }
 
-    async fn run<F: Future>(
+    async fn run<O>(
         &self,
         attempt: u32,
         announced: Option<&AttemptInfo>,
-        body: F,
-    ) -> Result<F::Output, Interrupted> {
+        body: BoxFuture<'_, O>,
+    ) -> Result<O, Interrupted> {
         let running = Attempt::begin(&self.cx, &self.identity, attempt, None, announced, body);
         running.await.map_err(|reason| Interrupted {
             step: self.identity.name.as_deref().unwrap_or_default().to_owned(),
@@ -355,12 +360,12 @@ impl<S: DurableValue> ConditionMachine<S> {
     }
 
     async fn decode<E: DurableError>(&self, outcome: &Outcome) -> Result<S, E> {
-        let decoded = match outcome {
+        let decoded = about(&self.identity.id, || match outcome {
             Outcome::Succeeded(payload) => {
                 (self.settings.read)(payload.as_ref().map_or("null", Payload::as_str)).map(Ok)
             }
             Outcome::Failed(error) => decode_error(error).map(Err),
-        };
+        });
         match decoded {
             Ok(value) => value,
             Err(error) => self.unusable(error).await,

@@ -20,7 +20,7 @@ use crate::{
     plugin::AttemptInfo,
     protocol::{ErrorObject, OperationId, OperationType, Payload},
     scope::{Cx, Identity, Run},
-    serdes::SerdesError,
+    serdes::{SerdesError, about},
     task::{ReadySet, Task},
 };
 
@@ -131,6 +131,14 @@ impl Plan {
     fn name(&self, index: usize) -> Option<CompactString> {
         self.names.get(index).cloned().flatten()
     }
+
+    /// The identity of branch `index` in the group of this namespace.
+    pub(crate) fn branch_id(&self, namespace: &Namespace, index: usize) -> OperationId {
+        match self.keys.as_ref().and_then(|keys| keys.get(index)) {
+            Some(key) => namespace.keyed(self.branch_sub_type, key),
+            None => namespace.keyed(self.branch_sub_type, &index.to_string()),
+        }
+    }
 }
 
 /// Where the items stood when the group ended.
@@ -175,7 +183,7 @@ pub(crate) async fn run_group<'a, F, Fut>(
     encode: impl FnOnce(&GroupResult) -> Result<String, SerdesError>,
 ) -> GroupEnd
 where
-    F: FnMut(usize, Cx) -> Fut,
+    F: FnMut(usize, OperationId, Cx) -> Fut,
     Fut: Future<Output = Result<Outcome, SerdesError>> + Send + 'a,
 {
     let state = open_context(cx, identity);
@@ -202,7 +210,7 @@ where
         return GroupEnd::Items(GroupResult { reason: summary.completion_reason, ..ends });
     }
     let result = group.run(Decision::ByPlan).await;
-    let text = match encode(&result) {
+    let text = match about(&identity.id, || encode(&result)) {
         Ok(text) => text,
         Err(error) => {
             let message = format!("the record of {} can't be written: {error}", identity.describe());
@@ -306,7 +314,7 @@ impl<F> Unpin for Group<'_, '_, F> {}
 
 impl<'g, 'a, F, Fut> Group<'g, 'a, F>
 where
-    F: FnMut(usize, Cx) -> Fut,
+    F: FnMut(usize, OperationId, Cx) -> Fut,
     Fut: Future<Output = Result<Outcome, SerdesError>> + Send + 'a,
 {
     fn new(cx: &'g Cx, identity: &'g Identity, inner: Cx, plan: &'g Plan, begin: F) -> Self {
@@ -392,7 +400,7 @@ where
         let recorded: Vec<usize> = {
             let core = self.cx.run().core();
             (0..self.plan.branches)
-                .filter(|index| core.history.contains(&self.branch_id(&namespace, *index)))
+                .filter(|index| core.history.contains(&self.plan.branch_id(&namespace, *index)))
                 .collect()
         };
         for index in recorded {
@@ -441,19 +449,11 @@ where
         false
     }
 
-    fn branch_id(&self, namespace: &Namespace, index: usize) -> OperationId {
-        let sub_type = self.plan.branch_sub_type;
-        match self.plan.keys.as_ref().and_then(|keys| keys.get(index)) {
-            Some(key) => namespace.keyed(sub_type, key),
-            None => namespace.keyed(sub_type, &index.to_string()),
-        }
-    }
-
     fn start(&mut self, namespace: &Namespace, index: usize) {
         if !matches!(self.slots.get(index), Some(Slot::Waiting)) {
             return;
         }
-        let id = self.branch_id(namespace, index);
+        let id = self.plan.branch_id(namespace, index);
         let (identity, record_end, parent, attempt) = if self.plan.flat {
             (None, false, self.identity.id.clone(), None)
         } else {
@@ -473,7 +473,7 @@ where
         let run = Arc::clone(self.cx.run());
         let ticket = run.core().register_task(&task);
         let cx = self.inner.concurrent(Arc::clone(&task), index, &id, parent);
-        let performing = (self.begin)(index, cx.clone());
+        let performing = (self.begin)(index, id, cx.clone());
         // A branch without a record of its own is undone by the group.
         let undoing = identity.is_some().then(|| cx.clone());
         let future: BranchFuture<'a> = Box::pin(async move {

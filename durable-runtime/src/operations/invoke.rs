@@ -142,8 +142,12 @@ fn ended(operation: &Operation, function: &str) -> Option<Result<Option<Payload>
     let function = function.to_owned();
     match operation.status {
         OperationStatus::Succeeded => Some(Ok(details.result)),
-        OperationStatus::TimedOut => Some(Err(InvokeError::TimedOut { function })),
-        OperationStatus::Stopped => Some(Err(InvokeError::Stopped { function })),
+        OperationStatus::TimedOut => {
+            Some(Err(InvokeError::TimedOut { function, error: details.error.unwrap_or_default() }))
+        }
+        OperationStatus::Stopped => {
+            Some(Err(InvokeError::Stopped { function, error: details.error.unwrap_or_default() }))
+        }
         status if status.is_terminal() => {
             let error = details.error.unwrap_or_else(|| ErrorObject::new("InvokeError", "Invoke failed"));
             Some(Err(InvokeError::Failed { function, error }))

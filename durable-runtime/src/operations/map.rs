@@ -7,14 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     codec::{Codec, Fallible},
+    core::identity::Namespace,
     operation::{DurableOperation, only_inside},
     operations::{
         child::claim_context,
         group::{Completion, CompletionReason, GroupEnd, GroupResult, ItemEnd, ItemStatus, Plan, run_group},
     },
-    protocol::{ErrorObject, sub_type},
+    protocol::{ErrorObject, OperationId, sub_type},
     scope::Cx,
-    serdes::{Json, Serdes, SerdesError},
+    serdes::{Json, Serdes, SerdesError, about},
     value::{DurableError, DurableValue},
 };
 
@@ -290,16 +291,25 @@ where
             };
             let mut items: Vec<Option<I>> = self.0.items.into_iter().map(Some).collect();
             let mut f = self.0.f;
-            let begin = |index: usize, cx: Cx| {
+            let begin = |index: usize, id: OperationId, cx: Cx| {
                 let item = items.get_mut(index).and_then(Option::take);
                 let item = item.expect("a group starts each branch once");
                 let performing = cx.enter(|| f(item)).start(cx.clone());
-                async move { Fallible::<S>::encode(&performing.await) }
+                async move {
+                    let ended = performing.await;
+                    about(&id, || Fallible::<S>::encode(&ended))
+                }
             };
-            let encode = |result: &GroupResult| W::serialize(&Batch::<T, E>::decode::<S>(result)?);
+            let namespace = Namespace::of(&identity.id);
+            let read = |result: &GroupResult| {
+                Batch::<T, E>::decode::<S>(result, |index| plan.branch_id(&namespace, index))
+            };
+            let encode = |result: &GroupResult| W::serialize(&read(result)?);
             let decoded = match run_group(&cx, &identity, &plan, begin, encode).await {
-                GroupEnd::Recorded(payload) => W::deserialize(payload.as_deref().unwrap_or("null")),
-                GroupEnd::Items(result) => Batch::decode::<S>(&result),
+                GroupEnd::Recorded(payload) => {
+                    about(&identity.id, || W::deserialize(payload.as_deref().unwrap_or("null")))
+                }
+                GroupEnd::Items(result) => read(&result),
             };
             match decoded {
                 Ok(batch) => batch,
@@ -395,12 +405,16 @@ impl<T, E> Batch<T, E> {
 }
 
 impl<T: DurableValue, E: DurableError> Batch<T, E> {
-    fn decode<S: Serdes<T>>(result: &GroupResult) -> Result<Self, SerdesError> {
+    /// `id` gives each item's identity.
+    fn decode<S: Serdes<T>>(
+        result: &GroupResult,
+        id: impl Fn(usize) -> OperationId,
+    ) -> Result<Self, SerdesError> {
         let item = |(index, end): (usize, &ItemEnd)| {
             let (status, result, error) = match end {
                 ItemEnd::NotStarted => return None,
                 ItemEnd::Started => (ItemStatus::Started, None, None),
-                ItemEnd::Ended(outcome) => match Fallible::<S>::decode(outcome) {
+                ItemEnd::Ended(outcome) => match about(&id(index), || Fallible::<S>::decode(outcome)) {
                     Ok(Ok(value)) => (ItemStatus::Succeeded, Some(value), None),
                     Ok(Err(error)) => (ItemStatus::Failed, None, Some(error)),
                     Err(error) => return Some(Err(error)),

@@ -12,6 +12,7 @@ pub(crate) mod parallel;
 pub(crate) mod saga;
 pub(crate) mod settle;
 pub(crate) mod step;
+mod step_machine;
 pub(crate) mod version;
 pub(crate) mod wait;
 pub(crate) mod with_retry;

@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     codec::{Codec, Outcome},
+    core::identity::Namespace,
     operation::{BoxOp, DurableOperation, only_inside},
     operations::{
         child::claim_context,
         group::{Completion, CompletionReason, GroupEnd, GroupResult, ItemEnd, Plan, run_group},
     },
-    protocol::{ErrorObject, Payload, sub_type},
+    protocol::{ErrorObject, OperationId, Payload, sub_type},
     scope::{Cx, Identity},
-    serdes::SerdesError,
+    serdes::{SerdesError, about},
     service::BoxFuture,
 };
 
@@ -38,14 +39,17 @@ pub fn branch<'a, K, O>(name: Option<&'static str>, _: K, operation: BoxOp<'a, O
 }
 
 /// What a branch does once it may, without its type.
-type Begin<'a> = Box<dyn FnOnce(Cx) -> BoxFuture<'a, Result<Outcome, SerdesError>> + Send + 'a>;
+type Begin<'a> = Box<dyn FnOnce(OperationId, Cx) -> BoxFuture<'a, Result<Outcome, SerdesError>> + Send + 'a>;
 
 impl<'a, O: Send + 'a, K: Codec<O>> Branch<'a, O, K> {
     fn erase(self) -> (Option<&'static str>, Begin<'a>) {
         let operation = self.operation;
-        let begin = move |cx: Cx| -> BoxFuture<'a, Result<Outcome, SerdesError>> {
+        let begin = move |id: OperationId, cx: Cx| -> BoxFuture<'a, Result<Outcome, SerdesError>> {
             let performing = operation.begin(cx);
-            Box::pin(async move { K::encode(&performing.await) })
+            Box::pin(async move {
+                let ended = performing.await;
+                about(&id, || K::encode(&ended))
+            })
         };
         (self.name, Box::new(begin))
     }
@@ -144,9 +148,9 @@ impl<'a> Written<'a> {
             Err(wrong) => cx.fail(ErrorObject::new("ValidationError", wrong)).await,
         };
         let mut begins: Vec<Option<Begin<'a>>> = self.begins.into_iter().map(Some).collect();
-        let begin = |index: usize, cx: Cx| {
+        let begin = |index: usize, id: OperationId, cx: Cx| {
             let begin = begins.get_mut(index).and_then(Option::take);
-            cx.enter(|| begin.expect("a group starts each branch once")(cx.clone()))
+            cx.enter(|| begin.expect("a group starts each branch once")(id, cx.clone()))
         };
         let encode = |result: &GroupResult| {
             serde_json::to_string(&Record::of(result)).map_err(|error| SerdesError(error.to_string()))
@@ -162,7 +166,7 @@ impl<'a> Written<'a> {
                 cx.fail(ErrorObject::new("ChildContextError", message)).await
             }
         };
-        Ended { cx, identity, outcomes }
+        Ended { cx, identity, plan, outcomes }
     }
 }
 
@@ -170,6 +174,7 @@ impl<'a> Written<'a> {
 struct Ended {
     cx: Cx,
     identity: Identity,
+    plan: Plan,
     outcomes: Vec<Option<Outcome>>,
 }
 
@@ -177,7 +182,10 @@ impl Ended {
     async fn take<O, K: Codec<O>>(&self, index: usize) -> O {
         let outcome = self.outcomes.get(index).and_then(Option::as_ref);
         let decoded = match outcome {
-            Some(outcome) => K::decode(outcome),
+            Some(outcome) => {
+                let id = self.plan.branch_id(&Namespace::of(&self.identity.id), index);
+                about(&id, || K::decode(outcome))
+            }
             None => Err(SerdesError("it holds no such branch".to_owned())),
         };
         match decoded {

@@ -27,7 +27,7 @@ use crate::{
     },
     protocol::{ErrorObject, OperationId},
     scope::{Branch, Cx},
-    serdes::SerdesError,
+    serdes::{SerdesError, about},
     service::BoxFuture,
     sync::lock,
 };
@@ -140,7 +140,7 @@ impl<B> Compensated<B> {
         value: fn(&Outcome) -> Result<T, SerdesError>,
         compensation: impl FnOnce(T) -> U + Send + 'static,
     ) -> Self {
-        let undo = move |outcome: &Outcome, cx| match value(outcome) {
+        let undo = move |id: &OperationId, outcome: &Outcome, cx| match about(id, || value(outcome)) {
             Ok(value) => compensation(value).undo(cx),
             Err(error) => Box::pin(std::future::ready(Some(ErrorObject::new(
                 "StepError",
@@ -166,15 +166,16 @@ impl<B: StepBody> StepBody for Compensated<B> {
         B::interrupted(interrupted)
     }
 
-    fn compensation(&mut self, outcome: &Outcome) -> Option<Perform> {
-        let (undo, outcome) = (self.undo.take()?, outcome.clone());
+    fn compensation(&mut self, id: &OperationId, outcome: &Outcome) -> Option<Perform> {
+        let (undo, id, outcome) = (self.undo.take()?, id.clone(), outcome.clone());
         // The value is read when it is needed: most of them never are.
-        Some(Box::new(move |cx| undo(&outcome, cx)))
+        Some(Box::new(move |cx| undo(&id, &outcome, cx)))
     }
 }
 
 /// Performs a compensation of a step that has ended in an outcome.
-type PerformWith = Box<dyn FnOnce(&Outcome, Cx) -> BoxFuture<'static, Option<ErrorObject>> + Send>;
+type PerformWith =
+    Box<dyn FnOnce(&OperationId, &Outcome, Cx) -> BoxFuture<'static, Option<ErrorObject>> + Send>;
 
 /// Performs a compensation in a context.
 #[doc(hidden)]

@@ -1,39 +1,20 @@
 //! Steps: user code that runs once and is recorded.
-//!
-//! ```text
-//! recorded as       what happens here
-//! ---------------   -----------------------------------------------------------------------
-//! SUCCEEDED FAILED  the stored outcome, decoded
-//! PENDING           wait until READY
-//! READY             START, run attempt n + 1
-//! STARTED           at least once: run again without a START; at most once: an interruption
-//! nothing           START, run attempt 1
-//!
-//! an attempt ends   SUCCEED, or FAIL when no attempt is left, else RETRY and wait until READY
-//! ```
 
 use std::{borrow::Cow, future::Future, marker::PhantomData, time::Duration};
 
-use compact_str::CompactString;
-
+use super::step_machine::{StepMachine, perform};
 use crate::{
     codec::{Codec, Outcome},
-    core::{identity::unit_interval, outbox::Urgency},
-    error::{Interrupted, Interruption},
+    error::Interrupted,
     graph::Node,
-    intercept::Fake,
     operation::{DurableOperation, only_inside},
     operations::{
-        attempt::{Attempt, current_step},
+        attempt::current_step,
         saga::{Compensated, Perform, Undo, compensated_call},
-        settle::{fit_error, outcome_of, settle_step},
     },
-    plugin::AttemptInfo,
-    protocol::{
-        ErrorObject, OperationAction, OperationStatus, OperationType, StepOptions as RetryDelay, sub_type,
-    },
+    protocol::OperationId,
     retry::RetryPolicy,
-    scope::{Cx, Identity},
+    scope::Cx,
     value::{Arguments, FromInterrupted},
 };
 
@@ -71,7 +52,7 @@ pub struct StepOptions {
 impl StepOptions {
     pub const DEFAULT: Self = Self { retry: None, at_most_once: false, timeout: None, name: None };
 
-    fn policy(&self) -> RetryPolicy {
+    pub(super) fn policy(&self) -> RetryPolicy {
         self.retry.unwrap_or(if self.at_most_once { RetryPolicy::NONE } else { RetryPolicy::AWS_DEFAULT })
     }
 }
@@ -95,8 +76,8 @@ pub trait StepBody: Send {
         None
     }
 
-    /// What undoes the step, which has ended in `outcome`, a success.
-    fn compensation(&mut self, _outcome: &Outcome) -> Option<Perform> {
+    /// What undoes the step `id`, which has ended in `outcome`, a success.
+    fn compensation(&mut self, _id: &OperationId, _outcome: &Outcome) -> Option<Perform> {
         None
     }
 }
@@ -216,8 +197,8 @@ impl<T: Send, E: FromInterrupted + Send, B: StepBody<Output = Result<T, E>>> Ste
         Some(Err(E::from(interrupted)))
     }
 
-    fn compensation(&mut self, outcome: &Outcome) -> Option<Perform> {
-        self.0.compensation(outcome)
+    fn compensation(&mut self, id: &OperationId, outcome: &Outcome) -> Option<Perform> {
+        self.0.compensation(id, outcome)
     }
 }
 
@@ -325,185 +306,10 @@ impl<B: StepBody> DurableOperation for Step<B> {
     type Output = B::Output;
 
     fn start(self, cx: Cx) -> impl Future<Output = B::Output> + Send {
-        let options = self.options;
-        let (name, body) = self.into_parts();
-        let name = match name {
-            // Points at the text instead of copying a long one.
-            Cow::Borrowed(name) => CompactString::const_new(name),
-            Cow::Owned(name) => CompactString::from(name),
-        };
-        let identity = cx.claim(OperationType::Step, sub_type::STEP, Some(name));
-        perform(StepMachine { cx, identity, options, attempt: 1, running: None }, body)
+        perform(StepMachine::claim(cx, self.name, B::NAME, self.options), self.body)
     }
 }
 only_inside!([B: StepBody] Step<B>, B::Output);
-
-/// The part that depends on the step's types; everything else is in [`StepMachine`].
-async fn perform<B: StepBody>(mut machine: StepMachine, mut body: B) -> B::Output {
-    loop {
-        let ended = match machine.next().await {
-            Next::Recorded(outcome) => return machine.finish(body, &outcome).await,
-            Next::Interrupted => Err(Interruption::ProcessEnded),
-            Next::Run { last } => match machine.intercepted().await {
-                Ok(None) => machine.begin(body.attempt(last)).await,
-                Ok(Some(fake)) => match B::Codec::decode_json(fake.outcome()) {
-                    Ok(output) => Ok(output),
-                    Err(cause) => machine.misfit(fake.misfit::<B::Output>(&machine.describe(), &cause)).await,
-                },
-                Err(interruption) => Err(interruption),
-            },
-        };
-        let settled = match ended {
-            Ok(output) => match B::Codec::encode(&output) {
-                Ok(outcome) => machine.settle(outcome).await,
-                Err(error) => machine.unusable("can't be written", error).await,
-            },
-            Err(interruption) => {
-                let interrupted = machine.interrupted(interruption);
-                let error = ErrorObject::new("Interrupted", interrupted.to_string());
-                let outcome = B::interrupted(interrupted).map(|output| B::Codec::encode(&output));
-                match outcome {
-                    Some(Ok(outcome)) => machine.settle(outcome).await,
-                    Some(Err(error)) => machine.unusable("can't be written", error).await,
-                    None => machine.settle(Outcome::Failed(error)).await,
-                }
-            }
-        };
-        if let Some(outcome) = settled {
-            return machine.finish(body, &outcome).await;
-        }
-    }
-}
-
-enum Next {
-    Recorded(Outcome),
-    Interrupted,
-    Run { last: bool },
-}
-
-/// One step's way from START to its end, without its types.
-struct StepMachine {
-    cx: Cx,
-    identity: Identity,
-    options: StepOptions,
-    attempt: u32,
-    /// What plugins were told of the running attempt.
-    running: Option<AttemptInfo>,
-}
-
-impl StepMachine {
-    /// What is to be done now, by what is recorded.
-    async fn next(&mut self) -> Next {
-        let recorded = self
-            .cx
-            .until(&self.identity.id, |operation| match operation {
-                Some(operation) if operation.status == OperationStatus::Pending => None,
-                Some(operation) => Some(Some((
-                    operation.status,
-                    operation.step_details.as_ref().and_then(|step| step.attempt).unwrap_or(0),
-                    outcome_of(operation),
-                ))),
-                None => Some(None),
-            })
-            .await;
-        let start_first = match recorded {
-            Some((_, _, Some(outcome))) => return Next::Recorded(outcome),
-            Some((status, finished, None)) => {
-                self.attempt = finished + 1;
-                if status == OperationStatus::Started {
-                    if self.options.at_most_once {
-                        self.cx.permission(self.cx.barrier()).await;
-                        return Next::Interrupted;
-                    }
-                    false
-                } else {
-                    true
-                }
-            }
-            None => true,
-        };
-        // Read before the START is queued: an at-least-once body may run before its own START is durable.
-        let mut barrier = self.cx.barrier();
-        if start_first {
-            let start = self.identity.update(OperationAction::Start);
-            if self.options.at_most_once {
-                barrier = self.cx.push(start, Urgency::Urgent);
-            } else {
-                self.cx.push(start, Urgency::Lazy);
-            }
-        }
-        self.cx.permission(barrier).await;
-        Next::Run { last: self.attempt >= self.options.policy().max_attempts }
-    }
-
-    /// Waits for who stands in front of the body, if anybody does; gives what to take instead of the body.
-    async fn intercepted(&mut self) -> Result<Option<Fake>, Interruption> {
-        match self.cx.intercept(&self.identity, self.attempt) {
-            Some(before) => self.begin(before).await,
-            None => Ok(None),
-        }
-    }
-
-    fn begin<F: Future>(&mut self, body: F) -> Attempt<F> {
-        if self.running.is_none() {
-            self.running = self.cx.announce_attempt(&self.identity, Some(self.attempt), false);
-        }
-        let announced = self.running.as_ref();
-        Attempt::begin(&self.cx, &self.identity, self.attempt, self.options.timeout, announced, body)
-    }
-
-    fn interrupted(&self, reason: Interruption) -> Interrupted {
-        let step = self.identity.name.as_deref().unwrap_or_default().to_owned();
-        Interrupted { step, attempt: self.attempt, reason }
-    }
-
-    /// Records the end of an attempt; gives the outcome when it is the step's, or waits for the retry.
-    async fn settle(&mut self, outcome: Outcome) -> Option<Outcome> {
-        self.cx.announce_attempt_end(self.running.take(), &outcome);
-        if let Outcome::Failed(error) = &outcome {
-            let random = unit_interval(&self.cx.run().arn, &self.identity.id, u64::from(self.attempt));
-            if let Some(delay) = self.options.policy().next_delay(error, self.attempt, random) {
-                let mut retry = self.identity.update(OperationAction::Retry);
-                retry.error = Some(fit_error(error.clone()));
-                retry.step_options = Some(RetryDelay { next_attempt_delay_seconds: delay });
-                let sequence = self.cx.push(retry, Urgency::Urgent);
-                // Until then the record is the one before this attempt.
-                self.cx.durable(sequence).await;
-                return None;
-            }
-        }
-        if let Err(error) = settle_step(&self.cx, &self.identity, &outcome) {
-            self.cx.fail(error).await;
-        }
-        Some(outcome)
-    }
-
-    /// The step's value, decoded from what is stored, so that the first run sees what every replay will.
-    async fn finish<B: StepBody>(&self, mut body: B, outcome: &Outcome) -> B::Output {
-        if let Outcome::Succeeded(_) = outcome
-            && let Some(perform) = body.compensation(outcome)
-        {
-            self.cx.register_compensation(&self.identity.id, perform);
-        }
-        match B::Codec::decode(outcome) {
-            Ok(value) => value,
-            Err(error) => self.unusable("does not fit its type", error).await,
-        }
-    }
-
-    fn describe(&self) -> String {
-        self.identity.describe()
-    }
-
-    async fn misfit(&self, message: String) -> ! {
-        self.cx.fail(ErrorObject::new("StepError", message)).await
-    }
-
-    async fn unusable(&self, what: &str, error: impl std::fmt::Display) -> ! {
-        let message = format!("the record of {} {what}: {error}", self.identity.describe());
-        self.cx.fail(ErrorObject::new("StepError", message)).await
-    }
-}
 
 /// The number of the running attempt of the current step, counted from 1; `None` outside of a step.
 ///

@@ -9,3 +9,5 @@ mod failures;
 mod rest;
 mod runs;
 mod runtime_api;
+#[cfg(feature = "s3")]
+mod s3;

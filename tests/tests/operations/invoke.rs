@@ -3,7 +3,11 @@
 use std::{fmt, time::Duration};
 
 use cross_tests::runs::{finish, run};
-use durable_runtime::{prelude::*, protocol::OperationStatus};
+use durable_engine::{Engine, ListFilter, PauseOptions, ResumeOptions, StartOptions};
+use durable_runtime::{
+    prelude::*,
+    protocol::{ErrorObject, OperationStatus},
+};
 use durable_testing::{TestEngine, virtual_time};
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +75,65 @@ fn the_invoked_functions_failure_arrives_with_its_type_message_and_data() {
             ("label-printer", Some("NoPaper"), "3 empty trays")
         );
         assert_eq!(error.error_data.as_deref(), Some(r#"{"trays":3}"#));
+        let failure = InvokeError::Failed { function, error };
+        assert_eq!(failure.to_string(), "3 empty trays", "its own words");
+        assert_eq!(failure.downcast(), Some(NoPaper { trays: 3 }));
+        assert_eq!(failure.downcast::<Error>(), None, "of another type");
     });
+}
+
+#[test]
+fn a_function_that_ran_out_of_time_or_was_stopped_says_what_the_service_says() {
+    virtual_time(async {
+        let test = TestEngine::new();
+        test.register(never);
+        let stopped = test.start(patient, ()).await;
+        let engine = test.engine();
+        let child = until_started(&engine).await;
+        engine.stop(&child, Some(ErrorObject::new("Cancelled", "no longer needed"))).await.unwrap();
+        let failure = finish(&test, &stopped).await.failure();
+        assert_eq!(failure.to_string(), "no longer needed");
+        let InvokeError::Stopped { function, error } = failure else { panic!("{failure}") };
+        assert_eq!((function.as_str(), error.kind()), ("never", Some("Cancelled")));
+    });
+    virtual_time(async {
+        let test = TestEngine::new();
+        test.register(never);
+        // The limit is the caller's, whose own comes later by what it was paused.
+        let limit = StartOptions { timeout: Some(Duration::from_secs(90)), ..StartOptions::named("caller") };
+        let timed_out = test.start_with(patient, limit, ()).await;
+        let engine = test.engine();
+        until_started(&engine).await;
+        engine.pause("caller", PauseOptions::default()).await.unwrap();
+        test.clock().sleep_until(test.clock().now().after(Duration::from_secs(100))).await;
+        engine.resume("caller", ResumeOptions::default()).await.unwrap();
+        let failure = finish(&test, &timed_out).await.failure();
+        assert_eq!(failure.to_string(), "Execution timed out after 90 seconds.");
+        let InvokeError::TimedOut { function, error } = failure else { panic!("{failure}") };
+        assert_eq!((function.as_str(), error.kind()), ("never", Some("Execution.Timeout")));
+    });
+}
+
+#[durable_execution]
+async fn never() -> String {
+    wait(Duration::from_secs(100_000)).await;
+    "never".to_owned()
+}
+
+#[durable_execution]
+async fn patient() -> Result<String, InvokeError> {
+    invoke("never", &()).await
+}
+
+/// The execution of `never`, once it is there.
+async fn until_started(engine: &Engine) -> String {
+    loop {
+        let list = ListFilter { function: Some("never".to_owned()), ..ListFilter::default() };
+        if let Some(found) = engine.list(list).await.unwrap().executions.pop() {
+            return found.arn;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 #[test]

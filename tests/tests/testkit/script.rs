@@ -186,6 +186,29 @@ fn heartbeats_keep_a_callback_alive() {
     assert!(!run(|| Answer::success(1).after("5h")));
 }
 
+/// Goes on for a day after its callback has ended, if `stays`.
+#[durable_execution]
+async fn impatient(stays: bool) -> Result<bool, Error> {
+    let answer = callback::<u32>("job").timeout("1h").create().await.result().await;
+    if stays {
+        wait("1d").await;
+    }
+    Ok(answer.is_ok())
+}
+
+/// They would be sent again for ever, and virtual time would stand still.
+#[test]
+fn an_answer_that_comes_too_late_is_given_up() {
+    for stays in [true, false] {
+        virtual_time(async {
+            let test = TestEngine::new();
+            test.on_callback("job", |_| Answer::success(1).after("2h").heartbeat("9m"));
+            assert!(!test.start(impatient, stays).await.result().await.unwrap());
+            tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+        });
+    }
+}
+
 #[durable_execution]
 async fn convert(currency: String) -> Result<u32, Error> {
     Ok(invoke::<_, u32>("rates", &currency).await?)

@@ -3,6 +3,7 @@
 mod callbacks;
 mod chained;
 mod invocations;
+mod pauses;
 mod state;
 mod steps;
 mod validation;
@@ -48,6 +49,7 @@ impl Script {
             function: "f".into(),
             name: Some("n".into()),
             tenant: None,
+            trace_header: None,
             timeout_seconds,
             parent: None,
             input: Some("{}".into()),
@@ -75,8 +77,8 @@ impl Script {
     fn begin(&mut self) -> InvocationInput {
         assert!(self.execution.owes_invocation(self.now), "no invocation is owed");
         self.invocations += 1;
-        let input =
-            self.execution.begin_invocation(Uuid::from_u128(self.invocations), PageLimit::NONE, self.now);
+        let id = Uuid::from_u128(self.invocations);
+        let input = self.execution.begin_invocation(id, self.invocations << 64, PageLimit::NONE, self.now);
         self.token.clone_from(&input.checkpoint_token);
         self.drain();
         input
@@ -124,6 +126,9 @@ impl Script {
         let checkpoint = self.execution.checkpoint(request, &mut surroundings)?;
         self.children.extend(checkpoint.children);
         self.drain();
+        if let Some(refusal) = checkpoint.interruption {
+            return Err(refusal);
+        }
         if let Some(token) = &checkpoint.response.checkpoint_token {
             self.token.clone_from(token);
         }

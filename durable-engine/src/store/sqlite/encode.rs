@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::rows::home_to_sql;
 use crate::{
-    service::{CallbackTimer, Changes, ExecutionRecord, payload_slot},
+    service::{CallbackTimer, Changes, ExecutionRecord, Pauses, payload_slot},
     store::StoreError,
 };
 
@@ -13,9 +13,17 @@ use crate::{
 pub(super) struct EncodedChanges {
     key: i64,
     created: bool,
-    record: Option<(Box<ExecutionRecord>, Option<String>, Option<String>)>,
+    record: Option<EncodedRecord>,
     operations: Vec<EncodedOperation>,
     events: Vec<EncodedEvent>,
+}
+
+struct EncodedRecord {
+    record: Box<ExecutionRecord>,
+    // Its members that are JSON; absent when there is nothing to say.
+    updated: Option<String>,
+    error: Option<String>,
+    pauses: Option<String>,
 }
 
 struct EncodedOperation {
@@ -34,13 +42,14 @@ struct EncodedEvent {
 
 const INSERT_EXECUTION: &str = "INSERT INTO executions (key, id, function, name, tenant, status, started_at, \
      ended_at, timeout_seconds, invocation, invocation_started_at, owed_at, due_at, failures, updated, parent, \
-     parent_operation, parent_owed, error, result, region) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) \
+     parent_operation, parent_owed, error, result, region, pauses, trace_header) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+     ?22, ?23) \
      ON CONFLICT (name, function) DO NOTHING";
 
 const UPDATE_EXECUTION: &str = "UPDATE executions SET status = ?2, ended_at = ?3, invocation = ?4, \
      invocation_started_at = ?5, owed_at = ?6, due_at = ?7, failures = ?8, updated = ?9, parent_owed = ?10, \
-     error = ?11, result = ?12 WHERE key = ?1";
+     error = ?11, result = ?12, pauses = ?13 WHERE key = ?1";
 
 const PUT_OPERATION: &str = "INSERT INTO operations (execution, position, data, timer, payload) \
      VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (execution, position) \
@@ -51,14 +60,7 @@ const INSERT_EVENT: &str =
 
 impl EncodedChanges {
     pub(super) fn encode(changes: Changes) -> Result<Self, StoreError> {
-        let record = match changes.record {
-            Some(record) => {
-                let updated = if record.updated.is_empty() { None } else { Some(to_json(&record.updated)?) };
-                let error = record.error.as_ref().map(to_json).transpose()?;
-                Some((record, updated, error))
-            }
-            None => None,
-        };
+        let record = changes.record.map(EncodedRecord::encode).transpose()?;
         let mut operations = Vec::with_capacity(changes.operations.len());
         for mut changed in changes.operations {
             let payload = payload_slot(&mut changed.operation).and_then(Option::take);
@@ -89,14 +91,11 @@ impl EncodedChanges {
 
     /// Writes the rows inside the caller's transaction.
     pub(super) fn execute(&self, connection: &Connection) -> Result<(), StoreError> {
-        if let Some((record, updated, error)) = &self.record {
-            let written = self.execute_record(connection, record, updated.as_deref(), error.as_deref());
+        if let Some(record) = &self.record {
+            // Before anything else is written.
+            let written = self.execute_record(connection, record);
             if written.map_err(StoreError::database)? == 0 {
-                return Err(if self.created {
-                    StoreError::NameTaken
-                } else {
-                    StoreError::database("the execution is not in the database")
-                });
+                return Err(if self.created { StoreError::NameTaken } else { StoreError::Removed });
             }
         }
         self.execute_rows(connection).map_err(StoreError::database)
@@ -123,9 +122,7 @@ impl EncodedChanges {
     fn execute_record(
         &self,
         connection: &Connection,
-        record: &ExecutionRecord,
-        updated: Option<&str>,
-        error: Option<&str>,
+        EncodedRecord { record, updated, error, pauses }: &EncodedRecord,
     ) -> rusqlite::Result<usize> {
         let millis = |moment: Option<Timestamp>| moment.map(Timestamp::as_millis);
         let ended_at = millis(record.ended_at);
@@ -149,7 +146,8 @@ impl EncodedChanges {
                 updated,
                 parent_owed,
                 error,
-                result
+                result,
+                pauses
             ]);
         }
         connection.prepare_cached(INSERT_EXECUTION)?.execute(params![
@@ -173,8 +171,19 @@ impl EncodedChanges {
             parent_owed,
             error,
             result,
-            record.region
+            record.region,
+            pauses,
+            record.trace_header
         ])
+    }
+}
+
+impl EncodedRecord {
+    fn encode(record: Box<ExecutionRecord>) -> Result<Self, StoreError> {
+        let updated = Some(&record.updated).filter(|updated| !updated.is_empty()).map(to_json).transpose()?;
+        let error = record.error.as_ref().map(to_json).transpose()?;
+        let pauses = Some(&record.pauses).filter(|pauses| **pauses != Pauses::default()).map(to_json);
+        Ok(Self { updated, error, pauses: pauses.transpose()?, record })
     }
 }
 

@@ -13,7 +13,8 @@ use super::lock::LockFile;
 /// "Dura" in ASCII: marks our databases in SQLite's header.
 const APPLICATION_ID: u32 = 0x4475_7261;
 /// Each migration takes the schema from its position in this list to the next version.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_v1.sql"), include_str!("schema_v2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema_v1.sql"), include_str!("schema_v2.sql"), include_str!("schema_v3.sql")];
 /// The version that this program writes.
 const VERSION: u32 = MIGRATIONS.len() as u32;
 
@@ -102,7 +103,11 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     migrate(&mut connection, path)?;
     configure_writer(&connection).map_err(sqlite)?;
     let last_key = connection
-        .query_row("SELECT coalesce(max(key), 0) FROM executions", [], |row| row.get(0))
+        .query_row(
+            "SELECT max(last_key, (SELECT coalesce(max(key), 0) FROM executions)) FROM removed",
+            [],
+            |row| row.get(0),
+        )
         .map_err(sqlite)?;
     Ok(Opened { connection, last_key, lock })
 }

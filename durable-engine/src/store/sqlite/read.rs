@@ -204,7 +204,7 @@ pub(super) fn ended(connection: &Connection, query: &EndedQuery) -> rusqlite::Re
     let mut statement = connection.prepare_cached(
         "SELECT key FROM executions \
          WHERE key > ?1 AND ended_at < ?2 AND due_at IS NULL AND (?3 IS NULL OR function = ?3) \
-         AND key < (SELECT max(key) FROM executions) ORDER BY key LIMIT ?4",
+         ORDER BY key LIMIT ?4",
     )?;
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     statement

@@ -8,12 +8,14 @@ use rusqlite::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::service::{ExecutionKey, ExecutionRecord, ExecutionStatus, Invocation, ParentLink, PayloadHome};
+use crate::service::{
+    ExecutionKey, ExecutionRecord, ExecutionStatus, Invocation, ParentLink, Pauses, PayloadHome,
+};
 
 /// The columns of `executions`, in the order in which [`record`] reads them.
 pub(super) const RECORD_COLUMNS: &str = "key, id, function, name, tenant, status, started_at, ended_at, \
      timeout_seconds, invocation, invocation_started_at, owed_at, due_at, failures, updated, parent, \
-     parent_operation, parent_owed, error, result, region";
+     parent_operation, parent_owed, error, result, region, pauses, trace_header";
 
 /// `payload_home` of a payload that is the execution's result.
 const HOME_RESULT: i64 = -1;
@@ -56,10 +58,12 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         function: text(2)?.into(),
         name: text(3)?.into(),
         tenant: optional_text(4)?.map(Into::into),
+        trace_header: optional_text(22)?.map(Into::into),
         status,
         started_at: Timestamp::from_millis(row.get(6)?),
         ended_at: moment(7)?,
         timeout_seconds: u64::try_from(row.get::<_, i64>(8)?).unwrap_or_default(),
+        pauses: json::<Option<Pauses>>(row, 21)?.unwrap_or_default(),
         invocation,
         owed_at: moment(11)?,
         due_at: moment(12)?,

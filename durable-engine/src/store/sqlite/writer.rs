@@ -184,6 +184,10 @@ fn remove(connection: &Connection, keys: &[ExecutionKey]) -> Result<(), StoreErr
             run().map_err(StoreError::database)?;
         }
     }
+    let last = keys.iter().map(|key| key.get()).max().unwrap_or(0);
+    let remember =
+        || connection.prepare_cached("UPDATE removed SET last_key = max(last_key, ?1)")?.execute([last]);
+    remember().map_err(StoreError::database)?;
     execute(connection, "COMMIT")
 }
 
