@@ -3,7 +3,7 @@
 use std::hash::Hasher;
 
 use durable_runtime::{
-    protocol::{ErrorObject, ExecutionState, OperationType, Timestamp, limits},
+    protocol::{ErrorObject, ExecutionState, OperationAction as Action, OperationType, Timestamp, limits},
     service::{CheckpointRequest, CheckpointResponse, ServiceError},
 };
 use siphasher::sip::SipHasher13;
@@ -111,8 +111,14 @@ impl Execution {
             );
             self.end(End::Failed(Some(error)), surroundings.now);
         } else {
+            let known = self.operations.len();
+            let mut has_finished = false;
             for update in request.updates {
+                has_finished |= matches!(update.action, Action::Succeed | Action::Fail);
                 self.apply(update, surroundings, &mut children);
+            }
+            if let Some(session) = &mut self.session {
+                session.has_progressed |= has_finished || self.operations.len() > known;
             }
             self.settle_due_in_checkpoint(surroundings.now);
         }

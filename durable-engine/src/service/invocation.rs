@@ -16,7 +16,8 @@ use super::{
     execution::End, timers::backoff, token::CheckpointToken,
 };
 
-/// Failed invocations in a row after which the execution fails with the last one's error.
+/// Failed invocations in a row, none of which began or finished an operation, after which the execution fails with the
+/// last one's error.
 pub const CONSECUTIVE_FAILURES: u32 = 5;
 
 /// The error type of an invocation whose process or task died.
@@ -33,6 +34,8 @@ pub(super) struct Session {
     pub(super) reinvoke: bool,
     /// A wait or retry was completed inside a checkpoint, and delivered in its answer.
     pub(super) settled_in_checkpoint: bool,
+    /// It began or finished an operation: should it fail, it is not one more failure in the same place.
+    pub(super) has_progressed: bool,
     /// The execution was paused during this invocation: it is to end, and its answer does not count.
     pub(super) interrupted: bool,
     /// Names the invocation in its tokens, which nobody else can guess.
@@ -134,7 +137,7 @@ impl Execution {
             Ok(InvocationOutput::Succeeded { result }) => self.end(End::Succeeded(result), now),
             Ok(InvocationOutput::Failed { error }) => self.end(End::Failed(error), now),
             Ok(InvocationOutput::Pending) => self.suspend(&session, now),
-            Err(error) => self.count_failure(error, now),
+            Err(error) => self.count_failure(error, &session, now),
         }
         self.pause_between_invocations(now);
         Finished::Recorded
@@ -244,8 +247,9 @@ impl Execution {
         }
     }
 
-    fn count_failure(&mut self, error: ErrorObject, now: Timestamp) {
-        self.record.failures += 1;
+    fn count_failure(&mut self, error: ErrorObject, session: &Session, now: Timestamp) {
+        // Bounded: each such failure leaves one operation less to do.
+        self.record.failures = if session.has_progressed { 1 } else { self.record.failures + 1 };
         if self.record.failures >= CONSECUTIVE_FAILURES {
             self.end(End::Failed(Some(error)), now);
         } else {

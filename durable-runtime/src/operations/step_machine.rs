@@ -285,7 +285,7 @@ impl StepMachine {
         match outcome {
             // No mistake in the record: its last attempt ended in a way that its type has no value for.
             Outcome::Failed(failure) if failure.error_type.as_deref() == Some(INTERRUPTED) => {
-                self.cx.fail(ErrorObject::new("StepError", failure.message())).await
+                self.cx.fail(ErrorObject::new("StepError", failure.message())).await;
             }
             _ => self.unusable("does not fit its type", error).await,
         }

@@ -129,7 +129,7 @@ async fn patient() -> Result<String, InvokeError> {
 async fn until_started(engine: &Engine) -> String {
     loop {
         let list = ListFilter { function: Some("never".to_owned()), ..ListFilter::default() };
-        if let Some(found) = engine.list(list).await.unwrap().executions.pop() {
+        if let Some(found) = engine.list(list).await.expect("the store is in memory").executions.pop() {
             return found.arn;
         }
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -68,6 +68,30 @@ fn the_fifth_failure_in_a_row_ends_the_execution_and_the_pauses_grow() {
 }
 
 #[test]
+fn failures_of_an_execution_that_makes_progress_are_not_in_a_row() {
+    let mut script = Script::begun();
+    for number in 0..20 {
+        let id = format!("s{number}");
+        script.checkpoint(vec![start(&id, Type::Step), succeed(&id, Type::Step, "1")]);
+        script.finish(Err(error()));
+        assert_eq!(script.execution.record().failures, 1);
+        script.now = script.execution.record().owed_at.unwrap();
+        script.begin();
+    }
+    // From here on it dies in the same place each time; beginning the same step again is no progress.
+    script.checkpoint(vec![start("last", Type::Step)]);
+    for _ in 0..CONSECUTIVE_FAILURES {
+        assert!(!script.execution.record().status.is_terminal());
+        script.finish(Err(error()));
+        if let Some(owed) = script.execution.record().owed_at {
+            script.now = owed;
+            script.begin();
+        }
+    }
+    assert_eq!(script.execution.record().status, ExecutionStatus::Failed);
+}
+
+#[test]
 fn a_clean_invocation_resets_the_count_of_failures() {
     let mut script = Script::begun();
     script.checkpoint(vec![wait("w", 3600)]);
