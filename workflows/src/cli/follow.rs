@@ -50,13 +50,15 @@ pub(super) struct Watch<'a> {
     pub(super) answer: Answer,
     pub(super) progress: Progress,
     question: Option<Question>,
+    /// What was last said of a decision, which is not said again and again.
+    said: Option<String>,
     /// One for all: a signal that comes while nobody follows is not lost.
     interrupted: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(id: &'a WorkflowId, data: &'a Path, answer: Answer, progress: Progress) -> Self {
-        Self { id, data, answer, progress, question: None, interrupted: Box::pin(interrupt()) }
+        Self { id, data, answer, progress, question: None, said: None, interrupted: Box::pin(interrupt()) }
     }
 
     /// Shows what happens until the workflow ends or somebody interrupts.
@@ -96,7 +98,9 @@ impl<'a> Watch<'a> {
                     self.question = None;
                     self.progress.resume();
                     match reply {
-                        Ok(Ok(Some(approval))) => self.decide(control, approval).await?,
+                        Ok(Ok(Some(approval))) => {
+                            self.decide(control, approval).await?;
+                        }
                         // No terminal any more: the workflow waits on.
                         Ok(Ok(None) | Err(_)) | Err(_) => {
                             self.progress.line("");
@@ -114,7 +118,12 @@ impl<'a> Watch<'a> {
             self.progress.line(&format!("the analysis is ready for review: {url}"));
         }
         match answer {
-            Answer::Given(approval) => self.decide(control, approval).await?,
+            Answer::Given(approval) => {
+                if !self.decide(control, approval.clone()).await? {
+                    // Decided before, or not asked for yet after a restart: should it be due again, it is given again.
+                    self.answer = Answer::Given(approval);
+                }
+            }
             Answer::Ask => {
                 self.progress.pause();
                 self.question = Some(ask());
@@ -130,12 +139,17 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    async fn decide(&self, control: &Control, approval: Approval) -> Result<(), CliError> {
-        match control.decide(self.id, approval).await? {
-            Decided::Taken(decision) => self.progress.line(&decision.message),
-            // Decided elsewhere in the meantime, or before a restart: that decision stands.
-            Decided::Refused(message) => self.progress.line(&message),
+    /// Whether the decision counts. Another one may stand: made elsewhere in the meantime, or before a restart.
+    async fn decide(&mut self, control: &Control, approval: Approval) -> Result<bool, CliError> {
+        let decided = control.decide(self.id, approval).await?;
+        let (counts, message) = match decided {
+            Decided::Taken(decision) => (true, decision.message),
+            Decided::Refused(message) => (false, message),
+        };
+        if self.said.as_ref() != Some(&message) {
+            self.progress.line(&message);
+            self.said = Some(message);
         }
-        Ok(())
+        Ok(counts)
     }
 }
