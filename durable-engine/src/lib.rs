@@ -24,7 +24,7 @@ mod typed;
 pub use clock::SystemClock;
 pub use engine::{
     CallbackError, DEFAULT_MAX_CONCURRENT_INVOCATIONS, Engine, EngineBuilder, EngineError, ExecutionList,
-    ExecutionSummary, History, HistoryPage, ListFilter, Progress, StartOptions, Started,
+    ExecutionSummary, History, HistoryPage, ListFilter, PrefetchedCallback, Progress, StartOptions, Started,
 };
 pub use payloads::PayloadDirectory;
 pub use service::{CallbackOutcome, ExecutionStatus, PageLimit, Pause, PauseOptions, ResumeOptions};

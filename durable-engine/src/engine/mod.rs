@@ -20,6 +20,7 @@ use durable_runtime::{payloads::Payloads, workflow::SharedWorkflow};
 use tokio::sync::broadcast;
 
 pub use builder::{DEFAULT_MAX_CONCURRENT_INVOCATIONS, EngineBuilder};
+pub use callbacks::PrefetchedCallback;
 pub use error::{CallbackError, EngineError};
 pub use progress::Progress;
 pub use query::{ExecutionList, ExecutionSummary, History, HistoryPage, ListFilter};

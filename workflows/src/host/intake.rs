@@ -102,9 +102,26 @@ impl CallbackIntake {
 
     /// Answers once the callback is stored and delivered. The handler goes on to note that.
     async fn handle(&self, request: &Request) -> Result<Result<Kind, CallbackFault>, ExecutionError> {
-        let turn = tokio::time::timeout(PATIENCE, self.turns.next(&request.message.token)).await;
-        let arn = self.executions.start_callback(request).await?;
-        let taken = self.executions.callback_taken(&arn).await;
+        let Message { token, signal } = &request.message;
+        let turn = tokio::time::timeout(PATIENCE, self.turns.next(token)).await;
+        let mut expected = match signal {
+            // Out of turn the delivery could be that of another request.
+            Signal::Outcome(Outcome::Success { result }) if turn.is_ok() => {
+                Some(self.executions.expect_delivery(token, result))
+            }
+            _ => None,
+        };
+        let delivered = async {
+            match &mut expected {
+                Some(expected) => expected.delivered().await,
+                None => std::future::pending().await,
+            }
+        };
+        let (arn, _prefetched) = self.executions.start_callback(request).await?;
+        let taken = tokio::select! {
+            () = delivered => Ok(Ok(Kind::Delivered)),
+            taken = self.executions.callback_taken(&arn) => taken,
+        };
         let executions = self.executions.clone();
         tokio::spawn(async move {
             executions.ended(&arn).await;

@@ -1,13 +1,16 @@
 //! The durable execution service on one machine: the embedded engine.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use durable_engine::{
-    CallbackError, CallbackOutcome, Engine, EngineError, HistoryPage, StartOptions, service::EventType,
+    CallbackError, CallbackOutcome, Engine, EngineError, HistoryPage, PrefetchedCallback, StartOptions,
+    service::EventType,
 };
 use durable_runtime::protocol::{ErrorObject, Operation, OperationId, OperationType, Payload};
 use serde::Serialize;
+use serde_json::Value;
 
+use super::deliveries::{Deliveries, ExpectedDelivery};
 use crate::{
     callback::{CALLBACK_HANDLER, CallbackFault, DELIVERY, Kind, Request},
     host::{OperationView, Recorded, Recorder},
@@ -17,7 +20,10 @@ use crate::{
 
 /// The engine as these applications use it.
 #[derive(Clone, Debug)]
-pub struct EngineExecutions(Engine);
+pub struct EngineExecutions {
+    engine: Engine,
+    deliveries: Arc<Deliveries>,
+}
 
 /// Why the engine did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +49,7 @@ impl EngineExecutions {
     /// Executions of `engine`.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self(engine)
+        Self { engine, deliveries: Arc::default() }
     }
 
     /// Starts a research workflow, once for each id.
@@ -55,18 +61,25 @@ impl EngineExecutions {
     /// Stops a research workflow; one that has ended or was never started is none.
     pub(crate) async fn stop_research(&self, id: &WorkflowId) -> Result<(), ExecutionError> {
         let error = ErrorObject::new("Cancelled", "the workflow was cancelled");
-        match self.0.stop(id.as_str(), Some(error)).await {
+        match self.engine.stop(id.as_str(), Some(error)).await {
             Ok(_) | Err(EngineError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Starts the callback handler on one request; the execution's ARN.
-    pub(crate) async fn start_callback(&self, request: &Request) -> Result<String, ExecutionError> {
+    /// Starts the callback handler on one request; the execution's ARN. Meanwhile whoever waits for the callback is
+    /// fetched, and stays in memory as long as the answer does.
+    pub(crate) async fn start_callback(
+        &self,
+        request: &Request,
+    ) -> Result<(String, PrefetchedCallback), ExecutionError> {
         let name = format!("callback-{}", request.request_id);
         // Its sender sends it again until it is answered, and storing it twice is storing it once.
         let options = StartOptions { eager: true, ..StartOptions::named(name) };
-        self.start(CALLBACK_HANDLER, options, request).await
+        let start = self.start(CALLBACK_HANDLER, options, request);
+        let (started, prefetched) =
+            tokio::join!(start, self.engine.prefetch_callback(&request.message.token));
+        Ok((started?, prefetched))
     }
 
     /// What the sender of a callback is told: known as soon as it is stored and delivered, while the handler still
@@ -75,14 +88,14 @@ impl EngineExecutions {
         &self,
         arn: &str,
     ) -> Result<Result<Kind, CallbackFault>, ExecutionError> {
-        let (result, error) = match self.0.wait_for_operation(arn, DELIVERY).await? {
+        let (result, error) = match self.engine.wait_for_operation(arn, DELIVERY).await? {
             Some(delivery) => {
                 let details = delivery.context_details.unwrap_or_default();
                 (details.result, details.error)
             }
             // There was nothing to deliver.
             None => {
-                let ended = self.0.wait_for_end(arn).await?;
+                let ended = self.engine.wait_for_end(arn).await?;
                 (ended.result, ended.error)
             }
         };
@@ -96,15 +109,21 @@ impl EngineExecutions {
         }
     }
 
+    /// Expects the delivery of a callback: what is told of it is durable, but not on record with the handler yet,
+    /// which would deliver it again after a crash and find that it was.
+    pub(crate) fn expect_delivery(&self, callback_id: &str, result: &Value) -> ExpectedDelivery {
+        self.deliveries.expect(callback_id, result.to_string())
+    }
+
     /// Waits until an execution has ended, however it does.
     pub(crate) async fn ended(&self, arn: &str) {
         // Only an engine that stops can't say, and what it does not say now it does after its next start.
-        let _ = self.0.wait_for_end(arn).await;
+        let _ = self.engine.wait_for_end(arn).await;
     }
 
     /// Why the execution of a workflow ended, when it did so with anything but a result.
     pub(crate) async fn ended_badly(&self, id: &WorkflowId) -> Result<Option<String>, ExecutionError> {
-        match self.0.get(id.as_str()).await {
+        match self.engine.get(id.as_str()).await {
             Ok(execution) if execution.status.is_terminal() => {
                 let reason = execution.error.map(|error| error.message().to_owned());
                 Ok(Some(reason.unwrap_or_else(|| format!("the execution is {}", execution.status))))
@@ -116,15 +135,15 @@ impl EngineExecutions {
 
     /// What is recorded of a workflow's execution; nothing when it was never started.
     async fn recorded(&self, id: &WorkflowId) -> Result<Recorded, ExecutionError> {
-        let execution = match self.0.get(id.as_str()).await {
+        let execution = match self.engine.get(id.as_str()).await {
             Ok(execution) => execution,
             Err(EngineError::NotFound { .. }) => return Ok(Recorded::default()),
             Err(error) => return Err(error.into()),
         };
-        let history = self.0.history(&execution.arn, HistoryPage::all()).await?;
+        let history = self.engine.history(&execution.arn, HistoryPage::all()).await?;
         let ended =
             history.events.iter().filter(|event| event.event_type == EventType::InvocationCompleted).count();
-        let operations = self.0.operations(&execution.arn).await?;
+        let operations = self.engine.operations(&execution.arn).await?;
         Ok(Recorded {
             operations: views(&operations),
             invocations: ended + usize::from(execution.is_invoking),
@@ -138,7 +157,7 @@ impl EngineExecutions {
         input: &T,
     ) -> Result<String, ExecutionError> {
         let input = Payload::from(serde_json::to_string(input)?);
-        let started = self.0.start_raw(function, options, input).await?;
+        let started = self.engine.start_raw(function, options, input).await?;
         Ok(started.arn)
     }
 }
@@ -166,20 +185,22 @@ impl Executions for EngineExecutions {
         Box::pin(async move {
             let result = Payload::from(result);
             let outcome = CallbackOutcome::Succeeded(Some(result.clone()));
-            delivered(self.0.succeed_callback(&callback_id, Some(result)).await, &outcome)
+            delivered(self.engine.succeed_callback(&callback_id, Some(result.clone())).await, &outcome)?;
+            self.deliveries.tell(&callback_id, &result);
+            Ok(())
         })
     }
 
     fn fail(&self, callback_id: String, error: ErrorObject) -> BoxFuture<'_, Result<(), DeliveryFailure>> {
         Box::pin(async move {
             let outcome = CallbackOutcome::Failed(Some(error.clone()));
-            delivered(self.0.fail_callback(&callback_id, Some(error)).await, &outcome)
+            delivered(self.engine.fail_callback(&callback_id, Some(error)).await, &outcome)
         })
     }
 
     fn heartbeat(&self, callback_id: String) -> BoxFuture<'_, Result<(), DeliveryFailure>> {
         Box::pin(async move {
-            match self.0.heartbeat_callback(&callback_id).await {
+            match self.engine.heartbeat_callback(&callback_id).await {
                 Ok(()) => Ok(()),
                 Err(error) => Err(failure(error)),
             }

@@ -5,6 +5,7 @@ mod artifacts;
 mod callbacks;
 mod database;
 mod dead_letters;
+mod deliveries;
 mod events;
 mod executions;
 mod files;
