@@ -53,9 +53,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let name = format!("{}, {PAIRS} steps and {PAIRS} executions", way.name);
         Figure::new(name, median(with.clone()).as_secs_f64(), "s").report();
-        Figure::new(format!("{} against plain functions", way.name), median_ratio(&with, &without), "×")
-            .at_most(way.limit)
-            .report();
+        Figure::new(
+            format!("{} against plain functions with a journal", way.name),
+            median_ratio(&with, &without),
+            "×",
+        )
+        .at_most(way.limit)
+        .report();
     }
     Ok(())
 }
