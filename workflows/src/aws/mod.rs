@@ -49,6 +49,7 @@
 //! limit of 1 MiB. A larger one is left only in the input of the execution that handled its request, and in the log as
 //! `callback_not_kept`: its sender has to send it again.
 
+mod absent;
 mod agents;
 mod artifacts;
 mod callbacks;
@@ -79,6 +80,7 @@ pub use records::DynamoRecords;
 pub use table::Table;
 
 use crate::ports::{Ports, Settings};
+use absent::Absent;
 
 /// Which resources the adapters use; each field is the environment variable of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,19 +108,33 @@ pub struct AwsConfig {
 #[must_use]
 pub fn ports(clients: &Clients, config: &AwsConfig, settings: Settings) -> Ports {
     let table = Table::new(clients, &config.workflow_table);
+    Ports {
+        agents: Arc::new(AwsAgents::new(clients, config.agents.clone())),
+        notify: Arc::new(SnsNotify::new(clients, config.approval_sns_topic_arn.clone())),
+        events: Arc::new(EventBridgeEvents::new(clients, table, config.event_bus_name.clone())),
+        settings,
+        ..callback_ports(clients, config)
+    }
+}
+
+/// The ports of a function that only takes callbacks: it speaks to no agent, no reviewer and no event bus, and its program
+/// has no clients for them.
+#[must_use]
+pub fn callback_ports(clients: &Clients, config: &AwsConfig) -> Ports {
+    let table = Table::new(clients, &config.workflow_table);
     let queue = config.callback_dlq_url.as_ref().map(|url| SqsDeadLetters::new(clients, url));
     Ports {
         records: Arc::new(DynamoRecords::new(table.clone())),
         callbacks: Arc::new(DynamoCallbacks::new(table.clone(), queue.clone())),
         dead_letter_queue: queue.map(|queue| Arc::new(queue) as _),
         artifacts: Arc::new(S3Artifacts::new(clients, &config.artifact_bucket)),
-        agents: Arc::new(AwsAgents::new(clients, config.agents.clone())),
-        notify: Arc::new(SnsNotify::new(clients, config.approval_sns_topic_arn.clone())),
-        events: Arc::new(EventBridgeEvents::new(clients, table.clone(), config.event_bus_name.clone())),
+        agents: Arc::new(Absent),
+        notify: Arc::new(Absent),
+        events: Arc::new(Absent),
         executions: Arc::new(LambdaExecutions::new(clients, table, config.research_function.clone())),
         // Which function tells receivers is for the one to say that has them.
         webhooks: None,
         metrics: Arc::new(EmbeddedMetrics::stdout()),
-        settings,
+        settings: Settings::default(),
     }
 }

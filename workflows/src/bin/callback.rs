@@ -13,14 +13,13 @@ use workflows::{
         CallbackEndpoint, HttpsPost, SelfInvoking, callback_function,
         environment::{CallbackEnvironment, Environment as _},
     },
-    ports::Settings,
 };
 
 fn main() -> ExitCode {
     workflows::lambda::main(async || {
         let environment = CallbackEnvironment::from_env()?;
         let clients = Clients::shared();
-        let mut ports = aws::ports(&clients, &environment.aws, Settings::default());
+        let mut ports = aws::callback_ports(&clients, &environment.aws);
         let mut webhooks = None;
         if let Some(options) = environment.webhooks {
             let announcer = SelfInvoking::new(&clients, environment.this_function, options.clone());
