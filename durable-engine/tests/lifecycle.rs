@@ -425,3 +425,32 @@ async fn an_eager_start_is_as_durable_once_it_returns_and_one_that_is_refused_le
         assert_eq!(event_types(&engine, "x").await.len(), 5);
     }
 }
+
+#[tokio::test]
+async fn who_waits_is_told_that_the_engine_stopped_though_the_execution_is_in_memory() {
+    for backend in Backend::both() {
+        let clock = TestClock::new();
+        let stuck = workflow("stuck", |invocation| async move {
+            invocation.checkpoint(vec![callback("answer", None, None)]).await.map_err(ended)?;
+            std::future::pending().await
+        });
+        let engine = backend.builder(&clock).workflow(stuck).open().unwrap();
+        engine.start_raw("stuck", StartOptions::named("x"), "1".into()).await.unwrap();
+        until("it has a callback", || async { engine.operations("x").await.unwrap().len() == 2 }).await;
+        let arn = engine.get("x").await.unwrap().arn;
+        let operations = engine.operations("x").await.unwrap();
+        let id = operations[1].callback_details.as_ref().unwrap().callback_id.clone().unwrap();
+        // Keeps the execution in memory, longer than its invocation does.
+        let kept = engine.prefetch_callback(&id).await;
+        let (end, operation) = (engine.wait_for_end(&arn), engine.wait_for_operation(&arn, "never"));
+        let stop = async {
+            tokio::task::yield_now().await;
+            engine.shutdown(Duration::ZERO).await
+        };
+        let (end, operation, _) = tokio::join!(end, operation, stop);
+        assert!(matches!(end, Err(EngineError::ShutDown)), "{end:?}");
+        assert!(matches!(operation, Err(EngineError::ShutDown)), "{operation:?}");
+        assert!(matches!(engine.wait_for_end(&arn).await, Err(EngineError::ShutDown)));
+        drop(kept);
+    }
+}

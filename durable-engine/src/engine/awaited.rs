@@ -6,8 +6,8 @@ use durable_runtime::protocol::Operation;
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
-use super::{Core, Engine, EngineError, start::key_of_reference};
-use crate::service::{Changes, ExecutionKey};
+use super::{Core, Engine, EngineError, Phase, start::key_of_reference};
+use crate::service::{Changes, Execution, ExecutionKey};
 
 /// The operations that somebody waits for.
 #[derive(Default)]
@@ -104,13 +104,14 @@ impl Engine {
         };
         let mut awaited = self.core.watchers.operations.wait(key, name);
         let end = self.core.watchers.wait_for_end(key);
+        let mut is_first = true;
         let has_ended = |operation: &Operation| operation.status.is_terminal() && is_named(operation, name);
         loop {
             let notified = end.notified();
             tokio::pin!(notified);
             // From here on neither end is missed, so what is there already is looked at afterwards.
             notified.as_mut().enable();
-            match self.core.live.peek(key, |execution| {
+            match self.core.peek_before_waiting(&mut is_first, key, |execution| {
                 execution.record().status.is_terminal() || execution.operations().iter().any(has_ended)
             }) {
                 // What is not in memory is not on record.
@@ -148,6 +149,18 @@ impl Engine {
 }
 
 impl Core {
+    /// Looks at an execution in memory, for who is about to wait for a change of it and is sure to be woken. Only the
+    /// first time: who was woken asks the store, which also says that the engine has stopped.
+    pub(super) fn peek_before_waiting<T>(
+        &self,
+        is_first: &mut bool,
+        key: ExecutionKey,
+        look: impl FnOnce(&Execution) -> T,
+    ) -> Option<T> {
+        let may_look = std::mem::take(is_first) && *self.phase.borrow() != Phase::Stopped;
+        may_look.then(|| self.live.peek(key, look)).flatten()
+    }
+
     /// The key of an execution in memory, by ARN or id.
     pub(super) fn live_key(&self, reference: &str) -> Option<ExecutionKey> {
         let key = key_of_reference(reference)?;

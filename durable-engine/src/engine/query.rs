@@ -4,7 +4,7 @@ use durable_runtime::protocol::{ErrorObject, Operation, Payload, Timestamp};
 
 use super::{Engine, EngineError, start::key_of_reference};
 use crate::{
-    service::{Event, ExecutionKey, ExecutionRecord, ExecutionStatus, Pause},
+    service::{Event, Execution, ExecutionKey, ExecutionRecord, ExecutionStatus, Pause},
     store::{HistoryQuery, ListQuery, StoredRecord},
 };
 
@@ -218,13 +218,14 @@ impl Engine {
             None => self.find(execution).await?.record.key,
         };
         let waiter = self.core.watchers.wait_for_end(key);
+        let mut is_first = true;
         loop {
             let notified = waiter.notified();
             tokio::pin!(notified);
             // From here on an end is not missed, so whether it was before is asked afterwards.
             notified.as_mut().enable();
-            let in_memory = self.core.live.peek(key, |execution| execution.record().status.is_terminal());
-            if in_memory != Some(false) {
+            let has_ended = |execution: &Execution| execution.record().status.is_terminal();
+            if self.core.peek_before_waiting(&mut is_first, key, has_ended) != Some(false) {
                 let reference = || EngineError::NotFound { reference: execution.to_owned() };
                 let found = self.core.store.record(key).await?.ok_or_else(reference)?;
                 if found.record.status.is_terminal() {
