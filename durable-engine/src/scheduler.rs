@@ -112,7 +112,7 @@ async fn wake_all(core: &Arc<Core>, due: Vec<ExecutionKey>) -> Result<(), StoreE
     let mut failed = None;
     for key in due {
         match core.wake(key).await {
-            Ok(commit) => commits.push(commit),
+            Ok(commit) => commits.push(commit.begun()),
             Err(error) => {
                 tracing::error!(%error, execution = key.get(), "a due execution could not be woken");
                 failed = Some(error);

@@ -117,6 +117,36 @@ async fn an_empty_file_becomes_a_database() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_alone_is_as_durable_as_many() {
+    let (_directory, path) = database();
+    let steps = || {
+        workflow("steps", |invocation| async move {
+            for number in 0..20 {
+                invocation.step(&format!("s{number}"), "1").await?;
+            }
+            succeeded("1")
+        })
+    };
+    let engine = Engine::builder().sqlite(&path).workflow(steps()).open().unwrap();
+    let mut arns = Vec::new();
+    for _ in 0..5 {
+        // Whoever stops waiting for the start does not stop the execution.
+        let given_up = engine.start_raw("steps", StartOptions::default(), "1".into());
+        let _ = tokio::time::timeout(Duration::ZERO, given_up).await;
+        let started = engine.start_raw("steps", StartOptions::default(), "1".into()).await.unwrap();
+        assert_eq!(engine.wait_for_end(&started.arn).await.unwrap().status, ExecutionStatus::Succeeded);
+        arns.push(started.arn);
+    }
+    let counters = engine.counters();
+    assert!(counters.commits >= 5 * 20, "each step is synced: {counters:?}");
+    drop(engine);
+    let engine = Engine::builder().sqlite(&path).workflow(steps()).open().unwrap();
+    for arn in arns {
+        assert_eq!(engine.get(&arn).await.unwrap().status, ExecutionStatus::Succeeded);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_executions_share_commits() {
     const EXECUTIONS: usize = 256;
     const STEPS: usize = 20;

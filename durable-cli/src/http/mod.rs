@@ -7,11 +7,21 @@
 //! | --- | --- |
 //! | `guard` | who may call: the Host, Origin and fetch metadata of a request |
 //! | `body` | reads a request's body, up to a limit and within a time |
+//! | `threads` | the threads that serve connections |
+//! | `attention` | stays awake for requests that come in quick succession |
 
+mod attention;
 mod body;
 mod guard;
+mod threads;
 
-use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -26,6 +36,7 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 
+use attention::Attention;
 pub(crate) use body::{BodyError, read_body};
 pub(crate) use guard::Guard;
 
@@ -55,7 +66,7 @@ impl Limits {
 /// Answers requests until it is dropped; its connections end with it.
 pub(crate) async fn serve<Answer, Answered>(listener: TcpListener, limits: Limits, answer: Answer)
 where
-    Answer: Fn(Request<Body>) -> Answered + Clone + Send + 'static,
+    Answer: Fn(Request<Body>) -> Answered + Clone + Send + Sync + 'static,
     Answered: Future<Output = Response<Body>> + Send + 'static,
 {
     let free = Arc::new(Semaphore::new(limits.connections));
@@ -69,11 +80,15 @@ where
         };
         match accepted {
             Ok((stream, _)) => {
-                let answer = answer.clone();
-                connections.spawn(async move {
-                    connection(stream, limits.patience, answer).await;
+                let (answer, stream) = (answer.clone(), stream.into_std());
+                let served = async move {
+                    match moved_here(stream) {
+                        Ok(stream) => connection(stream, limits.patience, answer).await,
+                        Err(error) => tracing::error!(%error, "a connection could not be served"),
+                    }
                     drop(slot);
-                });
+                };
+                connections.spawn_on(served, &threads::next());
             }
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
@@ -84,24 +99,36 @@ where
     }
 }
 
+/// A connection of another runtime, on the one that runs this.
+fn moved_here(stream: io::Result<std::net::TcpStream>) -> io::Result<TcpStream> {
+    TcpStream::from_std(stream?)
+}
+
 async fn connection<Answer, Answered>(stream: TcpStream, patience: Duration, answer: Answer)
 where
-    Answer: Fn(Request<Body>) -> Answered + Send + 'static,
+    Answer: Fn(Request<Body>) -> Answered + Send + Sync + 'static,
     Answered: Future<Output = Response<Body>> + Send + 'static,
 {
     // Answers are small and waited for: they must not wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(patience));
-    let service = service_fn(move |request: Request<Incoming>| {
+    let attention = Attention::default();
+    let service = service_fn(|request: Request<Incoming>| {
+        attention.asked(Instant::now());
         let answered = answer(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answered.await) }
+        let attention = &attention;
+        async move {
+            let answer = answered.await;
+            attention.answered(Instant::now());
+            Ok::<_, Infallible>(answer)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service)
-        .await;
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
+    let served = attention.pay(served).await;
     if let Err(error) = served {
         // Says what was wrong with the protocol, nothing of what was sent.
         tracing::trace!(%error, "a connection ended early");

@@ -10,7 +10,7 @@ use std::{
 
 use durable_engine::{Engine, OpenError, PageLimit};
 use durable_runtime::{Root, workflow, workflow::SharedWorkflow};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{net::TcpListener, runtime::Handle, sync::Semaphore};
 
 use super::{DevServer, Service, data, events::Events, retention::Retentions};
 use crate::{
@@ -237,6 +237,7 @@ impl ServerBuilder {
             guard: Guard::new(self.host, &self.names),
             patience: limits.patience,
             waiting: Semaphore::new(limits.connections / 2),
+            runtime: Handle::current(),
         };
         Ok(DevServer::serve(listener, address, limits, service))
     }

@@ -18,7 +18,10 @@ use std::{
 
 use durable_runtime::protocol::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use uuid::Uuid;
 
 use super::{
@@ -42,6 +45,8 @@ struct Inner {
     folder: Option<PathBuf>,
     room: Arc<Semaphore>,
     stopping: AtomicBool,
+    /// The server's: it accepts them on others.
+    runtime: Handle,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,7 +71,8 @@ impl Events {
             data::create_private(folder)?;
         }
         let room = Arc::new(Semaphore::new(MOST));
-        Ok(Self(Arc::new(Inner { folder, room, stopping: AtomicBool::new(false) })))
+        let (stopping, runtime) = (AtomicBool::new(false), Handle::current());
+        Ok(Self(Arc::new(Inner { folder, room, stopping, runtime })))
     }
 
     /// Accepts an event: from now on it is run, whatever happens to this process.
@@ -131,7 +137,7 @@ impl Events {
 
     fn spawn(&self, function: HostedFunction, event: Event, room: OwnedSemaphorePermit) {
         let events = self.clone();
-        tokio::spawn(async move {
+        self.0.runtime.spawn(async move {
             events.run(&function, event).await;
             drop(room);
         });

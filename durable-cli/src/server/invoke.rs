@@ -133,7 +133,7 @@ impl Service {
         let _waiting = self.waiting.try_acquire().map_err(|_| too_many())?;
         // A task of its own: the function runs to its end although nobody waits for it any more.
         let function = function.clone();
-        let called = tokio::spawn(async move { function.call_plain(call).await }).await;
+        let called = self.runtime.spawn(async move { function.call_plain(call).await }).await;
         Ok(match called {
             Ok(Ok(body)) => answer(StatusCode::OK, Body::from(body)),
             Ok(Err(error)) => failed_response(Some(&error)),

@@ -23,7 +23,7 @@ use axum::{
 };
 use durable_engine::Engine;
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Handle, sync::Semaphore, task::JoinHandle};
 
 pub use builder::{ServerBuilder, StartError};
 pub(crate) use data::create_private;
@@ -51,6 +51,8 @@ pub(crate) struct Service {
     /// Invokes that wait for their end. They hold connections, and without a free one the functions that they wait
     /// for could not checkpoint.
     waiting: Semaphore,
+    /// For what goes on when its caller is gone, but not when the server is: connections run elsewhere.
+    runtime: Handle,
 }
 
 /// A running dev server: the REST API of Lambda durable executions on the loopback interface, unless it was told to

@@ -114,11 +114,15 @@ impl<'c> Batch<'c> {
             // Nobody listens when the caller went away; the write counts all the same.
             let _ = sender.send(result);
         };
-        core.store.write(Write { running: core.invocations_running(), parts, done: Box::new(done) });
+        let running = core.invocations_running();
+        // With one invocation at most, there is nothing to share a transaction with, and waking the writer and being
+        // woken by it would take longer than anything but the disk itself.
+        let by_waiter = running <= 1 && core.may_block;
+        core.store.write(Write { running, by_waiter, parts, done: Box::new(done) });
         for begun in begun {
             core.runtime.spawn(host::run(Arc::clone(core), begun));
         }
-        Commit { receiver: Some(receiver) }
+        Commit { receiver: Some(receiver), by_waiter: by_waiter.then(|| Arc::clone(core)) }
     }
 }
 
@@ -153,18 +157,40 @@ fn ring_later(core: &Arc<Core>) {
 #[must_use = "nothing may be told before the commit"]
 pub(crate) struct Commit {
     receiver: Option<oneshot::Receiver<Result<(), StoreError>>>,
+    /// The write's commit is ours to begin.
+    by_waiter: Option<Arc<Core>>,
 }
 
 impl Commit {
     pub(crate) const fn nothing() -> Self {
-        Self { receiver: None }
+        Self { receiver: None, by_waiter: None }
+    }
+
+    /// For who has something else to do before it waits.
+    pub(crate) fn begun(mut self) -> Self {
+        if let Some(core) = self.by_waiter.take() {
+            core.store.commit_soon();
+        }
+        self
     }
 
     /// Ready after the commit. False when there was nothing to write.
-    pub(crate) async fn wait(self) -> Result<bool, StoreError> {
-        match self.receiver {
+    pub(crate) async fn wait(mut self) -> Result<bool, StoreError> {
+        if let Some(core) = self.by_waiter.take() {
+            core.store.commit_here();
+        }
+        match self.receiver.take() {
             Some(receiver) => receiver.await.unwrap_or(Err(StoreError::Closed)).map(|()| true),
             None => Ok(false),
+        }
+    }
+}
+
+impl Drop for Commit {
+    /// The write counts, whether or not anybody waits for it.
+    fn drop(&mut self) {
+        if let Some(core) = self.by_waiter.take() {
+            core.store.commit_soon();
         }
     }
 }

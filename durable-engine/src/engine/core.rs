@@ -59,6 +59,8 @@ pub(crate) struct Core {
     pub(crate) slots: Arc<Semaphore>,
     slots_total: usize,
     pub(crate) runtime: tokio::runtime::Handle,
+    /// The runtime has another thread to go on with while one of its own syncs the disk.
+    pub(super) may_block: bool,
     nonces: Nonces,
     /// Apart from the others, so that how often executions are invoked changes no ids.
     secrets: Nonces,
@@ -116,6 +118,7 @@ impl Core {
     pub(crate) fn new(parts: CoreParts) -> Self {
         // The largest number of slots that can be taken at once, to know that all of them are free.
         let slots_total = parts.max_concurrent_invocations.clamp(1, u32::MAX as usize >> 3);
+        let runtime = tokio::runtime::Handle::current();
         Self {
             store: parts.store,
             clock: parts.clock,
@@ -130,7 +133,8 @@ impl Core {
             workflows: RwLock::default(),
             slots: Arc::new(Semaphore::new(slots_total)),
             slots_total,
-            runtime: tokio::runtime::Handle::current(),
+            may_block: runtime.metrics().num_workers() > 1,
+            runtime,
             nonces: Nonces::new(parts.id_seed, 0),
             secrets: Nonces::new(parts.id_seed, 1),
         }
@@ -286,7 +290,7 @@ impl Core {
                         execution.recover(now);
                     }
                 });
-                commits.extend(recovered.await?.map(|((), commit)| commit));
+                commits.extend(recovered.await?.map(|((), commit)| commit.begun()));
             }
             for commit in commits {
                 commit.wait().await?;
@@ -306,6 +310,7 @@ impl Core {
         let (sender, receiver) = oneshot::channel();
         self.store.write(Write {
             running: 0,
+            by_waiter: false,
             parts: Vec::new(),
             done: Box::new(move |result| drop(sender.send(result))),
         });

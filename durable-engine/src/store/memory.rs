@@ -161,6 +161,11 @@ impl Store for MemoryConnection {
         write.answer(result);
     }
 
+    /// Nothing: a write is committed when it is taken.
+    fn commit_here(&self) {}
+
+    fn commit_soon(&self) {}
+
     fn load(&self, key: ExecutionKey) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
         self.read(|inner| {
             inner.rows.get(&key).map(|row| Loaded {

@@ -28,6 +28,12 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// not at all, and answered after the commit through [`Write::done`].
     fn write(&self, write: Write);
 
+    /// Commits what was taken, at best on this thread. For who waits for a write that is [`Write::by_waiter`].
+    fn commit_here(&self);
+
+    /// Has what was taken committed on another thread. For who no longer waits for such a write.
+    fn commit_soon(&self);
+
     /// An execution with everything that the rules need.
     fn load(&self, key: ExecutionKey) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>>;
 
@@ -88,6 +94,8 @@ pub(crate) trait Store: Send + Sync + 'static {
 pub(crate) struct Write {
     /// How many invocations run: each of them may send a write soon.
     pub(crate) running: usize,
+    /// Its commit begins when its sender calls [`Store::commit_here`] or [`Store::commit_soon`], which it does at once.
+    pub(crate) by_waiter: bool,
     pub(crate) parts: Vec<WritePart>,
     /// Called once, after the commit or its failure, on any thread. Must not block and must not lock an
     /// execution.

@@ -1,6 +1,6 @@
 //! Executions in one SQLite database: bundled SQLite, write-ahead log, `synchronous = FULL`.
 //!
-//! One thread writes. Whatever was queued while the last transaction was being synced shares the next one, so
+//! One connection writes. Whatever was queued while the last transaction was being synced shares the next one, so
 //! that throughput comes from sharing syncs and never from skipping them. Reads use connections of their own.
 
 mod encode;
@@ -9,6 +9,7 @@ mod lock;
 mod open;
 mod read;
 mod rows;
+mod transaction;
 mod writer;
 
 use std::{
@@ -77,6 +78,14 @@ impl Store for SqliteStore {
 
     fn write(&self, write: Write) {
         self.writer.write(write);
+    }
+
+    fn commit_here(&self) {
+        self.writer.commit_here();
+    }
+
+    fn commit_soon(&self) {
+        self.writer.commit_soon();
     }
 
     fn load(&self, key: ExecutionKey) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
