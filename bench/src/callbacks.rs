@@ -147,9 +147,8 @@ impl Pythons {
     /// A process does not start.
     pub async fn start(python: &Path, folder: &Path) -> Result<Self, Failure> {
         let server = DevServer::builder().data(folder).register(waiter).start().await?;
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let (moto, dynamodb) = spawn(python, &root.join("../tests/e2e/moto/server.py"), &[]).await?;
-        let script = root.join("python/callback_handler.py");
+        let (moto, dynamodb) = moto(python).await?;
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/callback_handler.py");
         let (handler, base) = spawn(python, &script, &[&dynamodb, &server.url()]).await?;
         let client = client()?;
         Ok(Self { url: format!("{base}/callbacks"), server, client, base, _processes: [moto, handler] })
@@ -166,6 +165,16 @@ impl Pythons {
         request.send().await?.error_for_status()?;
         Ok(tokens)
     }
+}
+
+/// AWS's stores in memory, and where they answer.
+///
+/// # Errors
+///
+/// The interpreter does not start, or has no moto.
+pub async fn moto(python: &Path) -> Result<(Child, String), Failure> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    spawn(python, &root.join("../tests/e2e/moto/server.py"), &[]).await
 }
 
 async fn spawn(python: &Path, script: &Path, arguments: &[&str]) -> Result<(Child, String), Failure> {

@@ -39,17 +39,17 @@ pub fn cpu_time() -> Duration {
 ///
 /// The system has no `/proc/self/status` with a `VmRSS`.
 pub fn resident_memory() -> io::Result<u64> {
-    resident_memory_in(&fs::read_to_string("/proc/self/status")?)
+    memory_in(&fs::read_to_string("/proc/self/status")?, "VmRSS:")
 }
 
-/// What a process's `status` says.
-pub(crate) fn resident_memory_in(status: &str) -> io::Result<u64> {
+/// What a process's `status` says, in bytes.
+pub(crate) fn memory_in(status: &str, field: &str) -> io::Result<u64> {
     let kilobytes = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        .find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kilobytes
         .map(|kilobytes| kilobytes * 1024)
-        .ok_or_else(|| io::Error::other("the process's status has no VmRSS"))
+        .ok_or_else(|| io::Error::other(format!("the process's status has no {field}")))
 }
 
 /// The median time of appending 4 KiB to a file in `folder` and waiting until they are on the disk.

@@ -1,6 +1,6 @@
 //! Readings of other processes, from `/proc`.
 
-use std::{fs, io, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
 use rustix::param::clock_ticks_per_second;
 
@@ -45,7 +45,25 @@ fn parent_and_ticks(stat: &str) -> Option<(u32, u64)> {
 ///
 /// There is no such process, or no `/proc`.
 pub fn resident_memory(id: u32) -> io::Result<u64> {
-    machine::resident_memory_in(&fs::read_to_string(format!("/proc/{id}/status"))?)
+    machine::memory_in(&fs::read_to_string(format!("/proc/{id}/status"))?, "VmRSS:")
+}
+
+/// The most memory that any process of this program had in RAM so far, in bytes.
+///
+/// # Errors
+///
+/// None runs, or there is no `/proc`.
+pub fn peak_memory(program: &Path) -> io::Result<u64> {
+    let program = program.canonicalize()?;
+    let mut peak = None;
+    for entry in fs::read_dir("/proc")? {
+        let process = entry?.path();
+        if fs::read_link(process.join("exe")).is_ok_and(|running| running == program) {
+            let status = fs::read_to_string(process.join("status"))?;
+            peak = peak.max(Some(machine::memory_in(&status, "VmHWM:")?));
+        }
+    }
+    peak.ok_or_else(|| io::Error::other(format!("no process runs {}", program.display())))
 }
 
 #[cfg(test)]

@@ -23,16 +23,24 @@ pub(crate) struct Arguments {
 
 /// The benches that run a function as a process.
 const WITH_FUNCTION: [&str; 2] = ["cold_start", "dev_server"];
-/// The bench that measures against Python.
-const WITH_PYTHON: &str = "callback";
+/// The bench that runs the callback handler as a process.
+const WITH_HANDLER: &str = "callback_cold_start";
+/// The benches that need boto3 or moto.
+const WITH_PYTHON: [&str; 2] = ["callback", WITH_HANDLER];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let needs_function = |bench: &String| WITH_FUNCTION.contains(&bench.as_str());
-    if arguments.benches.is_empty() || arguments.benches.iter().any(needs_function) {
-        build_function()?;
+    let runs_any_of = |some: &[&str]| {
+        let benches = &arguments.benches;
+        benches.is_empty() || benches.iter().any(|bench| some.contains(&bench.as_str()))
+    };
+    if runs_any_of(&WITH_FUNCTION) {
+        build_function(["--package", "bench-bootstrap", "--features", "lambda"])?;
+    }
+    if runs_any_of(&[WITH_HANDLER]) {
+        build_function(["--package", "workflows", "--features", "aws", "--bin", "callback"])?;
     }
     let mut cargo = Cargo::new(["bench", "--package", "bench"]);
-    if arguments.benches.is_empty() || arguments.benches.iter().any(|bench| bench == WITH_PYTHON) {
+    if runs_any_of(&WITH_PYTHON) {
         let venv = venv("moto", "tests/e2e/moto/requirements.txt")?;
         cargo = cargo.variable("BENCH_PYTHON", venv.program("python").display().to_string());
     }
@@ -62,10 +70,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Builds the function as functions are deployed.
-fn build_function() -> Result<()> {
-    let cargo = Cargo::new(["build", "--profile", "lambda", "--package", "bench-bootstrap"]);
-    let cargo = cargo.arguments(["--features", "lambda"]);
+/// Builds a function as functions are deployed.
+fn build_function<const N: usize>(selection: [&str; N]) -> Result<()> {
+    let cargo = Cargo::new(["build", "--profile", "lambda"]).arguments(selection);
     eprintln!("==> {cargo}");
     cargo.run()
 }
