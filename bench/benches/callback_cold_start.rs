@@ -50,7 +50,9 @@ async fn main() -> Result<(), Failure> {
         let begun = Instant::now();
         let answer: Value = client.post(url).json(&event).send().await?.json().await?;
         times.push(begun.elapsed());
-        if answer["statusCode"] != 200 || !answer["body"].to_string().contains("callback_delivered") {
+        let is_delivered = answer.get("statusCode").is_some_and(|status| *status == 200)
+            && answer.get("body").is_some_and(|body| body.to_string().contains("callback_delivered"));
+        if !is_delivered {
             return Err(format!("not delivered: {answer}").into());
         }
     }

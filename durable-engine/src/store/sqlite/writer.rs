@@ -217,7 +217,8 @@ impl Shared {
 
     /// One transaction with what is queued, and one for a removal behind it. False when nothing is queued.
     ///
-    /// Answers when it commits no more, so that who is answered may do anything.
+    /// Answers before anybody else may commit: a write must not be committed after an earlier one of the same execution
+    /// failed, which is known by its answer, and answers come in the order of the writes.
     fn commit_some(&self, mut committer: MutexGuard<'_, Option<Committer>>) -> bool {
         let Some(Committer { connection, gathering }) = committer.as_mut() else { return false };
         let mut group = Vec::new();
@@ -231,18 +232,13 @@ impl Shared {
         }
         gathering.learn(wanted, group.len());
         let verdicts = self.commit_group(connection, &group);
-        let removed = removal.map(|Removal { keys, done }| {
-            let removed =
-                transaction::remove(connection, &keys).inspect_err(|_| transaction::roll_back(connection));
-            (done, removed)
-        });
-        drop(committer);
         for (request, verdict) in group.into_iter().zip(verdicts) {
             request.write.answer(verdict);
         }
-        if let Some((done, removed)) = removed {
+        if let Some(Removal { keys, done }) = removal {
+            let removed = transaction::remove(connection, &keys);
             // Nobody listens when the caller went away.
-            let _ = done.send(removed);
+            let _ = done.send(removed.inspect_err(|_| transaction::roll_back(connection)));
         }
         true
     }
@@ -404,23 +400,6 @@ mod tests {
         let late = write(&writer, true);
         assert!(matches!(late.try_recv(), Ok((_, Err(StoreError::Closed)))));
         writer.commit_here();
-    }
-
-    #[test]
-    fn who_is_answered_may_close() {
-        let writer = Arc::new(writer());
-        let (sender, closed) = channel();
-        let done = {
-            let writer = Arc::clone(&writer);
-            Box::new(move |_| {
-                writer.close();
-                let _ = sender.send(());
-            })
-        };
-        writer.write(Write { running: 1, by_waiter: true, parts: Vec::new(), done });
-        let waiter = thread::spawn(move || writer.commit_here());
-        closed.recv_timeout(SOON).expect("closing does not wait for its own thread");
-        waiter.join().unwrap();
     }
 
     #[test]
