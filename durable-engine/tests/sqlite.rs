@@ -195,6 +195,15 @@ async fn a_large_result_is_stored_once() {
 
 #[tokio::test]
 async fn a_failed_commit_is_told_to_its_waiters_and_the_execution_goes_on_from_the_disk() {
+    fail_a_commit().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn also_where_the_waiter_commits() {
+    fail_a_commit().await;
+}
+
+async fn fail_a_commit() {
     let (_directory, path) = database();
     let (outcomes, mut seen) = tokio::sync::mpsc::unbounded_channel();
     let steps = workflow("steps", move |invocation| {

@@ -403,6 +403,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_commits_before_a_write_is_answered() {
+        let writer = Arc::new(writer());
+        let (sender, answers) = channel();
+        let done = {
+            let shared = Arc::clone(&writer.shared);
+            Box::new(move |_| drop(sender.send(shared.try_committer().is_none())))
+        };
+        writer.write(Write { running: 1, by_waiter: true, parts: Vec::new(), done });
+        writer.commit_here();
+        assert_eq!(answers.try_recv(), Ok(true));
+    }
+
+    #[test]
     fn the_end_of_the_thread_is_the_end_of_the_store() {
         let writer = writer();
         let queued = write(&writer, true);
