@@ -408,7 +408,9 @@ mod tests {
         let (sender, answers) = channel();
         let done = {
             let shared = Arc::clone(&writer.shared);
-            Box::new(move |_| drop(sender.send(shared.try_committer().is_none())))
+            Box::new(move |_| {
+                let _ = sender.send(shared.try_committer().is_none());
+            })
         };
         writer.write(Write { running: 1, by_waiter: true, parts: Vec::new(), done });
         writer.commit_here();
