@@ -168,10 +168,15 @@ impl Commit {
 
     /// For who has something else to do before it waits.
     pub(crate) fn begun(mut self) -> Self {
+        self.leave();
+        self
+    }
+
+    /// Leaves the write's commit to the store.
+    fn leave(&mut self) {
         if let Some(core) = self.by_waiter.take() {
             core.store.commit_soon();
         }
-        self
     }
 
     /// Ready after the commit. False when there was nothing to write.
@@ -189,8 +194,6 @@ impl Commit {
 impl Drop for Commit {
     /// The write counts, whether or not anybody waits for it.
     fn drop(&mut self) {
-        if let Some(core) = self.by_waiter.take() {
-            core.store.commit_soon();
-        }
+        self.leave();
     }
 }
