@@ -21,15 +21,15 @@ pub fn callback_handler() -> io::Result<PathBuf> {
 }
 
 fn built(name: &str, selection: &str) -> io::Result<PathBuf> {
-    // A bench lies in `<target>/release/deps`, a program of the profile `lambda` in `<target>/lambda`.
+    // A bench lies in `<target>/release/deps`, a program of the profile `function` in `<target>/function`.
     let bench = std::env::current_exe()?;
     let target =
         bench.ancestors().nth(3).ok_or_else(|| io::Error::other("the bench is in no target folder"))?;
-    let program = target.join("lambda").join(name);
+    let program = target.join("function").join(name);
     if program.is_file() {
         return Ok(program);
     }
     let message =
-        format!("there is no {}; build it: cargo build --profile lambda {selection}", program.display());
+        format!("there is no {}; build it: cargo build --profile function {selection}", program.display());
     Err(io::Error::new(io::ErrorKind::NotFound, message))
 }

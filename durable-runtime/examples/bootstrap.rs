@@ -1,5 +1,5 @@
 //! A durable execution as a Lambda function: build it with
-//! `cargo build --profile lambda --example bootstrap --features lambda`, and put it into a zip as `bootstrap`.
+//! `cargo build --profile function --example bootstrap --features lambda`, and put it into a zip as `bootstrap`.
 
 use std::time::Duration;
 

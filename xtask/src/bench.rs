@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds a function as functions are deployed.
 fn build_function<const N: usize>(selection: [&str; N]) -> Result<()> {
-    let cargo = Cargo::new(["build", "--profile", "lambda"]).arguments(selection);
+    let cargo = Cargo::new(["build", "--profile", "function"]).arguments(selection);
     eprintln!("==> {cargo}");
     cargo.run()
 }

@@ -99,7 +99,7 @@ fn function_names(programs: &Path) -> Result<Vec<String>> {
 }
 
 /// All functions, each run by `program`.
-fn function_table(names: &[String], program: &Path) -> Result<String> {
+pub(crate) fn function_table(names: &[String], program: &Path) -> Result<String> {
     // JSON's strings are TOML's basic strings, too.
     let command =
         serde_json::to_string(&[program.to_str().context("the path of the programs is not UTF-8")?])?;
@@ -111,13 +111,13 @@ fn function_table(names: &[String], program: &Path) -> Result<String> {
 }
 
 /// A running `durable dev`, which ends with this value.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     url: String,
 }
 
 impl Server {
-    fn start(program: &Path, settings: &Path, data: &Path) -> Result<Self> {
+    pub(crate) fn start(program: &Path, settings: &Path, data: &Path) -> Result<Self> {
         let mut process = Command::new(program)
             .args(["dev", "--port", "0", "--quiet"])
             .arg("--config")
@@ -132,6 +132,10 @@ impl Server {
         let mut server = Self { process, url: String::new() };
         server.url = announced_url(messages)?;
         Ok(server)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 }
 

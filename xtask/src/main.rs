@@ -10,6 +10,7 @@ mod deploy;
 mod e2e;
 mod figures;
 mod interop;
+mod lambda_build;
 mod python;
 mod readme;
 mod test;
@@ -41,6 +42,8 @@ enum Task {
     Interop(interop::Arguments),
     /// The applications as they are deployed, driven end to end on this machine.
     E2e(e2e::Arguments),
+    /// A function built by cargo-lambda, run on the development server.
+    LambdaBuild,
     /// AWS's own checks of the deployment template.
     DeployCheck,
 }
@@ -53,6 +56,7 @@ fn main() -> anyhow::Result<()> {
         Task::Conformance(arguments) => conformance::run(&arguments),
         Task::Interop(arguments) => interop::run(&arguments),
         Task::E2e(arguments) => e2e::run(&arguments),
+        Task::LambdaBuild => lambda_build::run(),
         Task::DeployCheck => deploy::check(),
     }
 }

@@ -33,6 +33,8 @@ enum Stage {
     Interop,
     /// The applications as they are deployed, driven end to end.
     E2e,
+    /// A function built by cargo-lambda, run on the development server.
+    LambdaBuild,
     /// AWS's own checks of the deployment template.
     DeployCheck,
     /// The documentation, with broken links as errors.
@@ -41,7 +43,7 @@ enum Stage {
 
 impl Stage {
     /// Cheapest first. Clippy goes before the tests: what it checks, the documentation needs too.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Fmt,
         Self::Check,
         Self::Clippy,
@@ -49,6 +51,7 @@ impl Stage {
         Self::Conformance,
         Self::Interop,
         Self::E2e,
+        Self::LambdaBuild,
         Self::DeployCheck,
         Self::Doc,
     ];
@@ -63,6 +66,7 @@ impl Stage {
             Self::Conformance => Cargo::new(["xtask", "conformance"]),
             Self::Interop => Cargo::new(["xtask", "interop"]),
             Self::E2e => Cargo::new(["xtask", "e2e"]),
+            Self::LambdaBuild => Cargo::new(["xtask", "lambda-build"]),
             Self::DeployCheck => Cargo::new(["xtask", "deploy-check"]),
             Self::Doc => Cargo::new(["doc", "--workspace", "--all-features", "--no-deps"])
                 .variable("RUSTDOCFLAGS", "-Dwarnings"),

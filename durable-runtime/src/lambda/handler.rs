@@ -57,12 +57,11 @@ impl Handler {
     ///
     /// # Errors
     ///
-    /// The Lambda runtime API can't be reached, or the program was built with `panic = "abort"`.
+    /// The Lambda runtime API can't be reached.
     pub async fn run(self) -> Result<(), Error> {
         if shape::printed(&self.graph)? {
             return Ok(());
         }
-        refuse_abort()?;
         Runtime::new(self).layer(span::SpanLayer).run().await
     }
 
@@ -71,12 +70,11 @@ impl Handler {
     ///
     /// # Errors
     ///
-    /// The Lambda runtime API can't be reached, or the program was built with `panic = "abort"`.
+    /// The Lambda runtime API can't be reached.
     pub async fn run_concurrent(self) -> Result<(), Error> {
         if shape::printed(&self.graph)? {
             return Ok(());
         }
-        refuse_abort()?;
         Runtime::new(self).layer(span::SpanLayer).run_concurrent().await
     }
 }
@@ -97,7 +95,7 @@ impl Service<LambdaEvent<Event>> for Handler {
     }
 
     fn call(&mut self, event: LambdaEvent<Event>) -> Self::Future {
-        let input = match refuse_abort().and_then(|()| event.payload.read()) {
+        let input = match event.payload.read() {
             Ok(input) => input,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
@@ -109,19 +107,6 @@ impl Service<LambdaEvent<Event>> for Handler {
         let invocation = self.workflow.invoke(input, environment);
         Box::pin(async move { Ok(invocation.await?) }.instrument(span))
     }
-}
-
-/// A failed attempt of a step is a panic that was caught; without unwinding it would be the end of the process and of
-/// every other invocation in it.
-fn refuse_abort() -> Result<(), HandlerError> {
-    if cfg!(panic = "abort") {
-        return Err(HandlerError::new(
-            "PanicAbort",
-            "this program was built with `panic = \"abort\"`, so a panicking step would end the process instead of \
-             its attempt; remove it from the profile in Cargo.toml",
-        ));
-    }
-    Ok(())
 }
 
 /// Why an invocation has no answer: Lambda is told a function error, and invokes again.

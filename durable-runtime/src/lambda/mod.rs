@@ -55,11 +55,20 @@ pub use self::{
 };
 use crate::root::Root;
 
+// A panic in a step is a failed attempt; without unwinding it would end the process, and with it every other invocation
+// there. Said by the compiler, since `cargo lambda build --release` chooses `abort` for whoever chose nothing.
+#[cfg(panic = "abort")]
+compile_error!(
+    "a function on Lambda must survive a panic in a step, but this profile aborts: write `panic = \"unwind\"` under \
+     `[profile.release]` in the Cargo.toml of your workspace (`cargo lambda build --release` makes it `abort` where \
+     nothing is written)"
+);
+
 /// Serves `function` as this Lambda function: one invocation at a time, until Lambda ends the process.
 ///
 /// # Errors
 ///
-/// The Lambda runtime API can't be reached, or the program was built with `panic = "abort"`.
+/// The Lambda runtime API can't be reached.
 pub async fn run<Arguments: 'static, F: Root<Arguments>>(function: F) -> Result<(), Error> {
     handler(function).run().await
 }
@@ -69,7 +78,7 @@ pub async fn run<Arguments: 'static, F: Root<Arguments>>(function: F) -> Result<
 ///
 /// # Errors
 ///
-/// The Lambda runtime API can't be reached, or the program was built with `panic = "abort"`.
+/// The Lambda runtime API can't be reached.
 pub async fn run_concurrent<Arguments: 'static, F: Root<Arguments>>(function: F) -> Result<(), Error> {
     handler(function).run_concurrent().await
 }
