@@ -30,11 +30,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let programs = build()?;
-    let folder = programs.join("conformance-data");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("can't empty {}", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let folder = emptied(programs.join("conformance-data"))?;
     let settings = folder.join("durable.toml");
     let functions = function_table(&function_names(&programs)?, &programs.join("conformance-bootstrap"))?;
     fs::write(&settings, functions).with_context(|| format!("can't write {}", settings.display()))?;
@@ -48,6 +44,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     drop(server);
     ensure!(judge.success(), "not all requirements are met");
     Ok(())
+}
+
+/// A folder with nothing in it.
+pub(crate) fn emptied(folder: PathBuf) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("can't empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+    Ok(folder)
 }
 
 /// Builds every program of the workspace, and gives the folder where they are.

@@ -25,10 +25,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let venv = venv("lambda", "deploy/build-requirements.txt")?;
     let programs = conformance::build()?;
-    let folder = programs.join("lambda-build-data");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("can't empty {}", folder.display()))?;
-    }
+    let folder = conformance::emptied(programs.join("lambda-build-data"))?;
 
     // The linker is a Python package, which cargo-lambda looks for in the Python that it finds.
     let python = venv.program("");
